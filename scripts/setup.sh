@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# Shell functions that `run` and `test` share: what the build and the tests need beyond a Rust toolchain.
+#
+# Sourced from the root of the repository. Every `ensure_*` function is silent and quick when nothing is missing. What
+# must not be installed system-wide is unpacked into ${peers}: Debian's etcd-server would start a service.
+set -euo pipefail
+
+target_dir="${CARGO_TARGET_DIR:-${PWD}/target}"
+[[ ${target_dir} == /* ]] || target_dir="${PWD}/${target_dir}"
+peers="${target_dir}/peers"
+
+step() { printf '==> %s\n' "$*" >&2; }
+note() { printf '    %s\n' "$*" >&2; }
+
+# die MESSAGE [HINT…]
+die() {
+    printf 'error: %s\n' "$1" >&2
+    shift
+    (($# == 0)) || printf '  hint: %s\n' "$@" >&2
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# --- Debian packages -------------------------------------------------------------------------------------------------
+
+can_be_root() { ((EUID == 0)) || { have sudo && sudo -n true 2>/dev/null; }; }
+
+as_root() {
+    if ((EUID == 0)); then
+        DEBIAN_FRONTEND=noninteractive "$@"
+    else
+        sudo -n env DEBIAN_FRONTEND=noninteractive "$@"
+    fi
+}
+
+# Ends the script where there is no apt: need_apt WHAT PACKAGE…
+need_apt() {
+    have apt-get && have dpkg && return
+    local what="$1"
+    shift
+    die "${what} is missing and this machine has no apt-get to install it with" \
+        "install it so that it is on PATH (the Debian packages are: $*)"
+}
+
+# with_package_lists COMMAND…
+# Where the command fails, reads apt's package lists anew, for they may be empty or old, and tries once more.
+with_package_lists() {
+    "$@" && return
+    can_be_root || die "failed: $*" "run 'sudo apt-get update', then this again"
+    note "apt-get update, for the package lists may be empty or old"
+    as_root apt-get update -qq >&2 || die "apt-get update failed" "is the network there?"
+    "$@" || die "failed: $*"
+}
+
+install_packages() {
+    note "apt-get install $*"
+    with_package_lists as_root apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "$@" >&2
+}
+
+# Unpacks packages, and those they depend on that this machine lacks, into ${peers}. Needs no root.
+unpack_packages() {
+    local work deb
+    mkdir -p "${peers}"
+    work="$(mktemp -d "${peers}/download.XXXXXX")"
+    note "unpacking $* into ${peers}"
+    with_package_lists download_packages "${work}" "$@"
+    for deb in "${work}"/*.deb; do
+        dpkg -x "${deb}" "${peers}"
+    done
+    rm -rf "${work}"
+}
+
+# download_packages FOLDER PACKAGE…
+download_packages() {
+    local folder="$1" plan
+    shift
+    # A simulated installation lists what is lacking. What was asked for is fetched even where it is installed: it is
+    # not on PATH.
+    plan="$(apt-get install -s --no-install-recommends "$@")" || return
+    local -a names options=(-qq)
+    mapfile -t names < <(awk '$1 == "Inst" { print $2 }' <<<"${plan}" | cat - <(printf '%s\n' "$@") | sort -u)
+    # apt's own user may not write here, which root need not be warned of.
+    ((EUID != 0)) || options+=(-o APT::Sandbox::User=root)
+    (cd "${folder}" && apt-get download "${options[@]}" "${names[@]}" >&2)
+}
+
+# Puts the unpacked programs last on PATH, so that those of the machine come first.
+peers_on_path() {
+    case ":${PATH}:" in
+        *":${peers}/usr/bin:"*) ;;
+        *) export PATH="${PATH}:${peers}/usr/bin" ;;
+    esac
+}
+
+# --- What is needed --------------------------------------------------------------------------------------------------
+
+ensure_rust() {
+    have cargo || die "cargo is missing" "install Rust from https://rustup.rs, then open a new shell"
+    have cc && return
+    need_apt "a C compiler" gcc libc6-dev
+    can_be_root || die "a C compiler is missing" "run 'sudo apt-get install gcc libc6-dev', then this again"
+    install_packages gcc libc6-dev
+}
+
+ensure_component() {
+    local command="$1" component="$2"
+    cargo "${command}" --version >/dev/null 2>&1 ||
+        die "cargo ${command} is missing" "run 'rustup component add ${component}', then this again"
+}
+
+ensure_nextest() {
+    cargo nextest --version >/dev/null 2>&1 && return
+    step "installing cargo-nextest (some minutes, once)"
+    cargo install --locked cargo-nextest
+}
+
+# protoc compiles the API's .proto files during the build.
+ensure_protoc() {
+    [[ -z ${PROTOC:-} ]] || return 0
+    have protoc && return
+    local wrapper="${peers}/bin/protoc"
+    if [[ ! -x ${wrapper} ]]; then
+        step "installing protoc"
+        need_apt protoc protobuf-compiler
+        if can_be_root; then
+            install_packages protobuf-compiler
+            hash -r
+            have protoc && return
+        fi
+        unpack_packages protobuf-compiler
+        write_protoc_wrapper "${wrapper}"
+    fi
+    export PROTOC="${wrapper}"
+    note "protoc is unpacked; to build by hand: export PROTOC=${wrapper}"
+}
+
+# The unpacked protoc finds the libraries unpacked with it only when told where they are.
+write_protoc_wrapper() {
+    local wrapper="$1" library libraries=""
+    for library in "${peers}"/usr/lib/*/libproto*.so.*; do
+        # None are there where the machine already has them.
+        [[ ! -e ${library} ]] || libraries="${library%/*}"
+    done
+    mkdir -p "${wrapper%/*}"
+    {
+        printf '#!/usr/bin/env bash\nset -euo pipefail\n'
+        # shellcheck disable=SC2016 # expanded by the wrapper, not here
+        [[ -z ${libraries} ]] ||
+            printf 'export LD_LIBRARY_PATH=%q${LD_LIBRARY_PATH:+:${LD_LIBRARY_PATH}}\n' "${libraries}"
+        printf 'exec %q "$@"\n' "${peers}/usr/bin/protoc"
+    } >"${wrapper}.new"
+    chmod +x "${wrapper}.new"
+    "${wrapper}.new" --version >/dev/null || die "the unpacked protoc does not start"
+    mv "${wrapper}.new" "${wrapper}"
+}
+
+# The real etcd and etcdctl, which the tests compare the store with.
+ensure_peers() {
+    local -a missing=()
+    have etcd || missing+=(etcd-server)
+    have etcdctl || missing+=(etcd-client)
+    ((${#missing[@]} > 0)) || return 0
+    peers_on_path
+    have etcd && have etcdctl && return
+    step "unpacking ${missing[*]}, which tests compare the store with"
+    need_apt "etcd or etcdctl" etcd-server etcd-client
+    unpack_packages "${missing[@]}"
+    hash -r
+    if ! have etcd || ! have etcdctl; then
+        die "${missing[*]} did not bring etcd and etcdctl"
+    fi
+}
+
+# etcdctl alone, for a person to try the store with: a client starts no service, so it may be installed.
+ensure_etcdctl() {
+    have etcdctl && return
+    if [[ ! -x ${peers}/usr/bin/etcdctl ]]; then
+        step "installing etcdctl"
+        need_apt etcdctl etcd-client
+        if can_be_root; then
+            install_packages etcd-client
+            hash -r
+            have etcdctl && return
+        fi
+        unpack_packages etcd-client
+    fi
+    peers_on_path
+}
