@@ -12,16 +12,11 @@ use anyhow::{Context, Result, ensure};
 /// The figures one worker printed.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
-/// Runs one worker that must succeed.
+/// Runs one worker that must succeed, once everything written before is on disk.
 pub(crate) fn measure(task: &str, engine: &str, dir: &Path, numbers: &[usize]) -> Result<Figures> {
-    let output = command(task, engine, dir, numbers)?
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "{task} with {engine} failed: {}",
-        output.status
-    );
+    rustix::fs::sync();
+    let output = command(task, engine, dir, numbers)?.stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "{task} with {engine} failed: {}", output.status);
     let text = String::from_utf8(output.stdout)?;
     text.lines().map(figure).collect()
 }
@@ -34,9 +29,7 @@ pub(crate) fn try_run(
     numbers: &[usize],
     limit: Duration,
 ) -> Result<Option<Output>> {
-    let mut child = command(task, engine, dir, numbers)?
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut child = command(task, engine, dir, numbers)?.stderr(Stdio::piped()).spawn()?;
     let start = Instant::now();
     while child.try_wait()?.is_none() {
         if start.elapsed() > limit {
@@ -48,10 +41,7 @@ pub(crate) fn try_run(
 }
 
 /// Waits between two looks at something that announces no change.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "polling is all a child process and a directory allow here"
-)]
+#[expect(clippy::disallowed_methods, reason = "polling is all a child process and a directory allow here")]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }

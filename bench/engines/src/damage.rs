@@ -35,14 +35,7 @@ enum Pick {
 }
 
 const CASES: [Case; 6] = [
-    Case {
-        title: "redb",
-        engine: "redb",
-        file: is_redb,
-        pick: Pick::Largest,
-        settle: false,
-        verify: false,
-    },
+    Case { title: "redb", engine: "redb", file: is_redb, pick: Pick::Largest, settle: false, verify: false },
     Case {
         title: "redb, check on open",
         engine: "redb",
@@ -94,9 +87,7 @@ fn is_journal(path: &Path) -> bool {
 }
 
 fn is_table(path: &Path) -> bool {
-    path.parent()
-        .and_then(Path::file_name)
-        .is_some_and(|name| name == "tables")
+    path.parent().and_then(Path::file_name).is_some_and(|name| name == "tables")
 }
 
 fn is_segment(path: &Path) -> bool {
@@ -111,27 +102,14 @@ pub(crate) fn run(dir: &Path, positions: usize) -> Result<()> {
     for case in &CASES {
         let bench = Bench::prepare(dir, case)?;
         let flip = bench.flip(bench.used / 2)?;
-        println!(
-            "| {} | byte {} of {} flipped | {} |",
-            case.title,
-            bench.used / 2,
-            bench.used,
-            flip.text()
-        );
-        println!(
-            "| {} | last {CUT} used bytes cut | {} |",
-            case.title,
-            bench.cut()?.text()
-        );
+        println!("| {} | byte {} of {} flipped | {} |", case.title, bench.used / 2, bench.used, flip.text());
+        println!("| {} | last {CUT} used bytes cut | {} |", case.title, bench.cut()?.text());
         tallies.push((case.title, bench.sweep(positions)?));
     }
     println!("\n{positions} single flips per file, evenly spread over its used part:\n");
     println!("| engine, file | outcomes |\n|---|---|");
     for (title, tally) in tallies {
-        let parts: Vec<_> = tally
-            .iter()
-            .map(|(kind, count)| format!("{count} x {kind}"))
-            .collect();
+        let parts: Vec<_> = tally.iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
         println!("| {title} | {} |", parts.join("; "));
     }
     Ok(())
@@ -152,27 +130,12 @@ impl<'a> Bench<'a> {
     fn prepare(dir: &Path, case: &'a Case) -> Result<Self> {
         let (pristine, copy) = (dir.join("pristine"), dir.join("damaged"));
         reset(&pristine)?;
-        child::measure(
-            "prepare",
-            case.engine,
-            &pristine,
-            &[KEYS, usize::from(case.settle)],
-        )?;
+        child::measure("prepare", case.engine, &pristine, &[KEYS, usize::from(case.settle)])?;
         let file = pick(&pristine, case)?;
         let bytes = fs::read(&file)?;
-        let used = bytes
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         let file = file.strip_prefix(&pristine)?.to_owned();
-        Ok(Self {
-            case,
-            pristine,
-            copy,
-            file,
-            bytes,
-            used,
-        })
+        Ok(Self { case, pristine, copy, file, bytes, used })
     }
 
     fn flip(&self, position: usize) -> Result<Outcome> {
@@ -190,9 +153,7 @@ impl<'a> Bench<'a> {
         for step in 0..positions {
             // Off the middle of each slice, so that no alignment of the format is favoured.
             let position = (2 * step + 1) * self.used / (2 * positions) + step % 7;
-            *tally
-                .entry(self.flip(position.min(self.used - 1))?.kind())
-                .or_default() += 1;
+            *tally.entry(self.flip(position.min(self.used - 1))?.kind()).or_default() += 1;
         }
         Ok(tally)
     }
@@ -203,16 +164,8 @@ impl<'a> Bench<'a> {
         fs::write(self.copy.join(&self.file), bytes)?;
         let numbers = [KEYS, usize::from(self.case.verify)];
         let output = child::try_run("probe", self.case.engine, &self.copy, &numbers, LIMIT)?;
-        let name = self
-            .file
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        Ok(Outcome {
-            output,
-            copy: self.copy.display().to_string(),
-            name: name.to_owned(),
-        })
+        let name = self.file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        Ok(Outcome { output, copy: self.copy.display().to_string(), name: name.to_owned() })
     }
 }
 

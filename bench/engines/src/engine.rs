@@ -44,11 +44,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) const DEFAULT: Self = Self {
-        segment_bytes: 64 << 20,
-        ahead: Ahead::Allocate,
-        verify: false,
-    };
+    pub(crate) const DEFAULT: Self = Self { segment_bytes: 64 << 20, ahead: Ahead::Allocate, verify: false };
 }
 
 /// The block or page cache given to the engines that have one.

@@ -46,10 +46,7 @@ impl Engine for Fjall {
 
     fn read(&self, wanted: &[Slot<()>], visit: &mut dyn FnMut(&Record<'_>) -> Result<()>) -> Result<()> {
         for slot in wanted {
-            let body = self
-                .keyspace
-                .get(slot.revision.to_be_bytes())?
-                .context("revision not found")?;
+            let body = self.keyspace.get(slot.revision.to_be_bytes())?.context("revision not found")?;
             visit(&Record::decode_body(slot.revision, &body)?)?;
         }
         Ok(())

@@ -27,10 +27,7 @@ impl Engine for Redb {
             .set_cache_size(CACHE_BYTES)
             .set_check_integrity_on_open(options.verify)
             .create(dir.join("data.redb"))?;
-        let engine = Self {
-            database,
-            body: Vec::new(),
-        };
+        let engine = Self { database, body: Vec::new() };
         engine.create_table()?;
         engine.scan(visit)?;
         Ok(engine)

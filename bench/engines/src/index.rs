@@ -20,9 +20,7 @@ pub(crate) struct Index<P> {
 
 impl<P: Copy> Index<P> {
     pub(crate) fn new() -> Self {
-        Self {
-            keys: BTreeMap::new(),
-        }
+        Self { keys: BTreeMap::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -33,13 +31,7 @@ impl<P: Copy> Index<P> {
         if let Some(history) = self.keys.get_mut(key) {
             history.older.push(std::mem::replace(&mut history.latest, slot));
         } else {
-            self.keys.insert(
-                key.into(),
-                History {
-                    latest: slot,
-                    older: Vec::new(),
-                },
-            );
+            self.keys.insert(key.into(), History { latest: slot, older: Vec::new() });
         }
     }
 
@@ -50,22 +42,14 @@ impl<P: Copy> Index<P> {
     /// The latest revisions of `count` neighbouring keys from `start` on.
     pub(crate) fn range(&self, start: &[u8], count: usize) -> Vec<Slot<P>> {
         let from = (std::ops::Bound::Included(start), std::ops::Bound::Unbounded);
-        self.keys
-            .range::<[u8], _>(from)
-            .take(count)
-            .map(|(_, history)| history.latest)
-            .collect()
+        self.keys.range::<[u8], _>(from).take(count).map(|(_, history)| history.latest).collect()
     }
 
     /// Forgets and returns all revisions that are not the latest of their key, ascending.
     pub(crate) fn take_superseded(&mut self) -> Vec<u64> {
         let mut dead = Vec::new();
         for history in self.keys.values_mut() {
-            dead.extend(
-                std::mem::take(&mut history.older)
-                    .iter()
-                    .map(|slot| slot.revision),
-            );
+            dead.extend(std::mem::take(&mut history.older).iter().map(|slot| slot.revision));
         }
         dead.sort_unstable();
         dead
@@ -73,14 +57,8 @@ impl<P: Copy> Index<P> {
 
     /// Notes that the latest revision of `key` now lives elsewhere.
     pub(crate) fn relocate(&mut self, key: &[u8], slot: Slot<P>) -> Result<()> {
-        let history = self
-            .keys
-            .get_mut(key)
-            .context("moved a record of an unknown key")?;
-        anyhow::ensure!(
-            history.latest.revision == slot.revision,
-            "moved a superseded record"
-        );
+        let history = self.keys.get_mut(key).context("moved a record of an unknown key")?;
+        anyhow::ensure!(history.latest.revision == slot.revision, "moved a superseded record");
         history.latest = slot;
         Ok(())
     }

@@ -135,8 +135,7 @@ impl Log {
     fn start_segment(&mut self) -> Result<()> {
         let previous = self.segments.last().map_or(0, Segment::used);
         let number = u32::try_from(self.segments.len() + 1)?;
-        self.segments
-            .push(Segment::create(&self.generation_dir(), number, previous)?);
+        self.segments.push(Segment::create(&self.generation_dir(), number, previous)?);
         Ok(())
     }
 
@@ -152,9 +151,7 @@ impl Log {
 
 /// Makes created, renamed and removed names durable.
 fn sync_dir(dir: &Path) -> Result<()> {
-    File::open(dir)?
-        .sync_all()
-        .with_context(|| format!("sync {}", dir.display()))
+    File::open(dir)?.sync_all().with_context(|| format!("sync {}", dir.display()))
 }
 
 #[cfg(test)]

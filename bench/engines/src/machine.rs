@@ -12,10 +12,7 @@ use anyhow::{Context, Result};
 /// A field of `/proc/self/status` in KiB, as bytes.
 pub(crate) fn status_bytes(field: &str) -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(field))
-        .context("no such field")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
     let digits: String = line.chars().filter(char::is_ascii_digit).collect();
     Ok(digits.parse::<u64>()? * 1024)
 }
@@ -54,11 +51,7 @@ pub(crate) fn describe(dir: &Path) -> Result<String> {
     let memory = field_of("/proc/meminfo", "MemTotal").unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let cores = std::thread::available_parallelism()?;
-    let rustc = Command::new("rustc")
-        .arg("-V")
-        .output()
-        .map(|run| run.stdout)
-        .unwrap_or_default();
+    let rustc = Command::new("rustc").arg("-V").output().map(|run| run.stdout).unwrap_or_default();
     Ok(format!(
         "{cpu}, {cores} cores, {memory} memory, Linux {}, {}, {}",
         kernel.trim(),

@@ -32,9 +32,7 @@ impl<'a> Record<'a> {
     pub(crate) fn decode_body(revision: u64, body: &'a [u8]) -> Result<Self> {
         let (fixed, rest) = body.split_at_checked(FIXED).context("record too short")?;
         let key_len = usize::from(u16::from_le_bytes([fixed[24], fixed[25]]));
-        let (key, value) = rest
-            .split_at_checked(key_len)
-            .context("key runs past the record")?;
+        let (key, value) = rest.split_at_checked(key_len).context("key runs past the record")?;
         Ok(Self {
             revision,
             create_revision: u64_at(fixed, 0)?,

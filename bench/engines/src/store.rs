@@ -24,21 +24,10 @@ impl<E: Engine> Store<E> {
         let (mut index, mut last) = (Index::new(), 0);
         let engine = E::open(dir, options, &mut |record, place| {
             last = last.max(record.revision);
-            index.insert(
-                record.key,
-                Slot {
-                    revision: record.revision,
-                    place,
-                },
-            );
+            index.insert(record.key, Slot { revision: record.revision, place });
             Ok(())
         })?;
-        Ok(Self {
-            engine,
-            index,
-            revision: last,
-            places: Vec::new(),
-        })
+        Ok(Self { engine, index, revision: last, places: Vec::new() })
     }
 
     /// One group commit: a new revision for each of the numbered keys.
@@ -62,13 +51,7 @@ impl<E: Engine> Store<E> {
         self.places.clear();
         self.engine.append(&batch, &mut self.places)?;
         for (record, place) in batch.iter().zip(&self.places) {
-            self.index.insert(
-                record.key,
-                Slot {
-                    revision: record.revision,
-                    place: *place,
-                },
-            );
+            self.index.insert(record.key, Slot { revision: record.revision, place: *place });
         }
         self.revision += batch.len() as u64;
         Ok(())
@@ -83,13 +66,7 @@ impl<E: Engine> Store<E> {
         let dead = self.index.take_superseded();
         let index = &mut self.index;
         self.engine.reclaim(&dead, &mut |record, place| {
-            index.relocate(
-                record.key,
-                Slot {
-                    revision: record.revision,
-                    place,
-                },
-            )
+            index.relocate(record.key, Slot { revision: record.revision, place })
         })
     }
 }

@@ -21,11 +21,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(columns: &[&'static str]) -> Self {
-        Self {
-            columns: columns.to_vec(),
-            names: Vec::new(),
-            rows: BTreeMap::new(),
-        }
+        Self { columns: columns.to_vec(), names: Vec::new(), rows: BTreeMap::new() }
     }
 
     pub(crate) fn add(&mut self, name: &str, column: &'static str, value: f64) {
@@ -41,14 +37,9 @@ impl Table {
             return;
         };
         let ratios = others.iter().map(|column| format!("{column} / {reference}"));
-        let columns: Vec<_> = self
-            .columns
-            .iter()
-            .map(ToString::to_string)
-            .chain(ratios)
-            .collect();
-        println!("| measurement | runs | {} |", columns.join(" | "));
-        println!("|---|--:|{}", "--:|".repeat(columns.len()));
+        let columns: Vec<_> = self.columns.iter().map(ToString::to_string).chain(ratios).collect();
+        println!("| measurement | runs | spread | {} |", columns.join(" | "));
+        println!("|---|--:|--:|{}", "--:|".repeat(columns.len()));
         for name in &self.names {
             if let Some(row) = self.rows.get(name) {
                 println!("| {name} | {} |", row.cells(&self.columns).join(" | "));
@@ -58,15 +49,24 @@ impl Table {
 }
 
 impl Row {
-    /// Number of runs, medians, ratios of all but the last column to the last.
+    /// Number of runs, widest spread, medians, ratios of all but the last column to the last.
     fn cells(&self, columns: &[&str]) -> Vec<String> {
         let medians: Vec<f64> = columns.iter().map(|column| self.median(column)).collect();
         let mut cells = vec![self.samples.values().map(Vec::len).max().unwrap_or(0).to_string()];
+        cells.push(format!("{:.0} %", columns.iter().map(|column| self.spread(column)).fold(0.0, f64::max)));
         cells.extend(medians.iter().map(|value| number(*value)));
         if let Some((reference, others)) = medians.split_last() {
             cells.extend(others.iter().map(|value| format!("{:.2}", value / reference)));
         }
         cells
+    }
+
+    /// From the least to the greatest value, in percent of the median.
+    fn spread(&self, column: &str) -> f64 {
+        let samples = self.samples.get(column).map(Vec::as_slice).unwrap_or_default();
+        let greatest = samples.iter().copied().fold(f64::MIN, f64::max);
+        let least = samples.iter().copied().fold(f64::MAX, f64::min);
+        100.0 * (greatest - least) / self.median(column)
     }
 
     fn median(&self, column: &str) -> f64 {

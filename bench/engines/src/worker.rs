@@ -28,15 +28,8 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let [task, engine, dir, numbers @ ..] = args else {
         bail!("usage: worker <task> <engine> <dir> [numbers]")
     };
-    let numbers = numbers
-        .iter()
-        .map(|text| text.parse())
-        .collect::<Result<Vec<usize>, _>>()?;
-    let job = Job {
-        task,
-        dir: Path::new(dir),
-        numbers,
-    };
+    let numbers = numbers.iter().map(|text| text.parse()).collect::<Result<Vec<usize>, _>>()?;
+    let job = Job { task, dir: Path::new(dir), numbers };
     match engine.as_str() {
         "redb" => job.run::<Redb>(),
         "fjall" => job.run::<Fjall>(),
@@ -74,10 +67,7 @@ impl Job<'_> {
     fn commit<E: Engine>(&self) -> Result<()> {
         let (batch, millis) = (self.number(0)?, self.number(1)? as u64);
         let (_, ahead) = Ahead::ALL.get(self.number(2)?).context("no such way")?;
-        let options = Options {
-            ahead: *ahead,
-            ..Options::DEFAULT
-        };
+        let options = Options { ahead: *ahead, ..Options::DEFAULT };
         let mut store = Store::<E>::open(self.dir, options)?;
         let (mut commits, mut next) = (0_usize, 0);
         let (start, written) = (Instant::now(), written_bytes()?);
@@ -101,10 +91,7 @@ impl Job<'_> {
         let order = workload::shuffled(self.number(0)?, 1, 1);
         let start = Instant::now();
         for (revision, number) in (1..).zip(&order) {
-            let slot = Slot {
-                revision,
-                place: E::Place::default(),
-            };
+            let slot = Slot { revision, place: E::Place::default() };
             index.insert(workload::key(*number).as_bytes(), slot);
         }
         report("seconds", start.elapsed().as_secs_f64());
@@ -142,15 +129,9 @@ impl Job<'_> {
         let mut random = Random::new(2);
         // Not measured: fills the caches.
         request_rate(millis / 2, || point(&store, random.below(keys)))?;
-        report(
-            "points",
-            request_rate(millis, || point(&store, random.below(keys)))?,
-        );
+        report("points", request_rate(millis, || point(&store, random.below(keys)))?);
         let last_start = keys - RANGE;
-        report(
-            "ranges",
-            request_rate(millis, || range(&store, random.below(last_start)))?,
-        );
+        report("ranges", request_rate(millis, || range(&store, random.below(last_start)))?);
         report_memory()?;
         store.engine.close()
     }
@@ -175,10 +156,7 @@ impl Job<'_> {
 }
 
 fn point<E: Engine>(store: &Store<E>, number: usize) -> Result<()> {
-    let slot = store
-        .index
-        .latest(workload::key(number).as_bytes())
-        .context("key not found")?;
+    let slot = store.index.latest(workload::key(number).as_bytes()).context("key not found")?;
     store.engine.read(&[slot], &mut |record| {
         std::hint::black_box(record.value);
         Ok(())

@@ -74,10 +74,7 @@ impl SegmentHeader {
             return Err(SegmentHeaderError::Checksum);
         }
         match u32_at(head, 8) {
-            FORMAT_VERSION => Ok(Self {
-                salt: u64_at(head, 16),
-                first_sequence: u64_at(head, 24),
-            }),
+            FORMAT_VERSION => Ok(Self { salt: u64_at(head, 16), first_sequence: u64_at(head, 24) }),
             other => Err(SegmentHeaderError::Version(other)),
         }
     }
@@ -100,12 +97,7 @@ impl BatchHeader {
     /// Returns the header for `payload`.
     pub fn of(payload: &[u8], sequence: u64, salt: u64) -> Self {
         let payload_len = u32::try_from(payload.len()).expect("a batch is bounded far below 4 GiB");
-        Self {
-            payload_len,
-            sequence,
-            salt,
-            payload_crc: crc32c::crc32c(payload),
-        }
+        Self { payload_len, sequence, salt, payload_crc: crc32c::crc32c(payload) }
     }
 
     /// Returns the header's bytes.
@@ -131,12 +123,7 @@ impl BatchHeader {
             return None;
         }
         let payload_len = u32_at(head, 4);
-        Some(Self {
-            payload_len,
-            sequence: u64_at(head, 8),
-            salt,
-            payload_crc: u32_at(head, 24),
-        })
+        Some(Self { payload_len, sequence: u64_at(head, 8), salt, payload_crc: u32_at(head, 24) })
     }
 
     /// Returns the length of the batch, its header included.
@@ -157,19 +144,11 @@ pub fn find_later(bytes: &[u8], salt: u64, sequence: u64) -> Option<usize> {
 }
 
 fn u32_at<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
-    u32::from_le_bytes(
-        *bytes[at..]
-            .first_chunk()
-            .expect("the offset is inside the header"),
-    )
+    u32::from_le_bytes(*bytes[at..].first_chunk().expect("the offset is inside the header"))
 }
 
 fn u64_at<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
-    u64::from_le_bytes(
-        *bytes[at..]
-            .first_chunk()
-            .expect("the offset is inside the header"),
-    )
+    u64::from_le_bytes(*bytes[at..].first_chunk().expect("the offset is inside the header"))
 }
 
 #[cfg(test)]
@@ -178,10 +157,7 @@ mod tests {
 
     #[test]
     fn headers_read_back_and_notice_damage() {
-        let segment = SegmentHeader {
-            salt: 77,
-            first_sequence: 9,
-        };
+        let segment = SegmentHeader { salt: 77, first_sequence: 9 };
         let bytes = segment.encode();
         assert_eq!(SegmentHeader::decode(&bytes), Ok(segment));
         let batch = BatchHeader::of(b"payload", 12, 77);
@@ -197,11 +173,7 @@ mod tests {
 
     #[test]
     fn another_version_is_named() {
-        let mut bytes = SegmentHeader {
-            salt: 1,
-            first_sequence: 1,
-        }
-        .encode();
+        let mut bytes = SegmentHeader { salt: 1, first_sequence: 1 }.encode();
         bytes[8] = 2;
         let crc = crc32c::crc32c(&bytes[..44]);
         bytes[44..].copy_from_slice(&crc.to_le_bytes());

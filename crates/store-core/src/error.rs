@@ -179,9 +179,6 @@ impl StoreError {
             StoreError::AuthNotEnabled,
         ];
         let known = KNOWN.iter().find(|error| error.to_string() == text);
-        known.cloned().unwrap_or_else(|| Self::Remote {
-            code,
-            text: text.to_owned(),
-        })
+        known.cloned().unwrap_or_else(|| Self::Remote { code, text: text.to_owned() })
     }
 }

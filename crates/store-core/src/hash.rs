@@ -14,10 +14,7 @@ pub struct KvHasher {
 
 impl Default for KvHasher {
     fn default() -> Self {
-        Self {
-            crc: crc32c::crc32c(b"key"),
-            buffer: Vec::new(),
-        }
+        Self { crc: crc32c::crc32c(b"key"), buffer: Vec::new() }
     }
 }
 
@@ -77,11 +74,12 @@ fn encode_integer(out: &mut Vec<u8>, field: u8, number: i64) {
 }
 
 fn encode_varint(out: &mut Vec<u8>, mut number: u64) {
+    let low = |number: u64| number.to_le_bytes()[0];
     while number >= 0x80 {
-        out.push((number & 0x7f) as u8 | 0x80);
+        out.push(low(number) | 0x80);
         number >>= 7;
     }
-    out.push(number as u8);
+    out.push(low(number));
 }
 
 #[cfg(test)]
@@ -101,9 +99,7 @@ mod tests {
         };
         let mut out = Vec::new();
         encode_key_value(&mut out, &kv);
-        let mut expected = vec![
-            0x0a, 1, b'k', 0x10, 2, 0x18, 0xac, 2, 0x20, 1, 0x2a, 1, b'v', 0x30,
-        ];
+        let mut expected = vec![0x0a, 1, b'k', 0x10, 2, 0x18, 0xac, 2, 0x20, 1, 0x2a, 1, b'v', 0x30];
         expected.extend([0xff; 9]);
         expected.push(1);
         assert_eq!(out, expected);

@@ -9,6 +9,7 @@ use crate::types::{KeyRange, LeaseId, Location, Revision};
 
 /// One version of a key: a write, or a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "etcd calls the number of writes the version")]
 pub struct Version {
     /// Revision of the change.
     pub modified: Revision,
@@ -25,13 +26,7 @@ pub struct Version {
 impl Version {
     /// Returns the version that a deletion leaves.
     pub fn deletion(modified: Revision, location: Location) -> Self {
-        Self {
-            modified,
-            created: Revision::NONE,
-            version: 0,
-            lease: LeaseId::NONE,
-            location,
-        }
+        Self { modified, created: Revision::NONE, version: 0, lease: LeaseId::NONE, location }
     }
 
     /// Whether the key was deleted here.
@@ -44,10 +39,7 @@ impl Version {
 #[derive(Debug)]
 struct History {
     newest: Version,
-    #[expect(
-        clippy::box_collection,
-        reason = "a null pointer for most keys, at a third of a Vec's size"
-    )]
+    #[expect(clippy::box_collection, reason = "a null pointer for most keys, at a third of a Vec's size")]
     older: Option<Box<Vec<Version>>>,
 }
 
@@ -65,6 +57,23 @@ impl History {
         older[..older.partition_point(|version| version.modified <= at)].last()
     }
 
+    /// Returns what the revision did to the key: nothing, a change, or in a transaction a write and then a deletion.
+    fn made_at(&self, revision: Revision) -> impl Iterator<Item = &Version> {
+        let older = self.older();
+        let first = older.partition_point(|version| version.modified < revision);
+        let made = older[first..].iter().chain(std::iter::once(&self.newest));
+        made.skip_while(move |version| version.modified < revision)
+            .take_while(move |version| version.modified == revision)
+    }
+
+    fn made_at_mut(&mut self, revision: Revision) -> impl Iterator<Item = &mut Version> {
+        let older = self.older.as_deref_mut().map_or(&mut [][..], Vec::as_mut_slice);
+        let first = older.partition_point(|version| version.modified < revision);
+        let made = older[first..].iter_mut().chain(std::iter::once(&mut self.newest));
+        made.skip_while(move |version| version.modified < revision)
+            .take_while(move |version| version.modified == revision)
+    }
+
     fn push(&mut self, version: Version) {
         let before = std::mem::replace(&mut self.newest, version);
         self.older.get_or_insert_default().push(before);
@@ -76,14 +85,9 @@ impl History {
         if let Some(older) = &mut self.older {
             let seen = older.partition_point(|version| version.modified <= compacted);
             let keep_last = self.newest.modified > compacted
-                && seen
-                    .checked_sub(1)
-                    .is_some_and(|last| is_readable(&older[last], compacted));
+                && seen.checked_sub(1).is_some_and(|last| is_readable(&older[last], compacted));
             let dead = if keep_last { seen - 1 } else { seen };
-            freed += older
-                .drain(..dead)
-                .map(|version| u64::from(version.location.len))
-                .sum::<u64>();
+            freed += older.drain(..dead).map(|version| u64::from(version.location.len)).sum::<u64>();
             if older.is_empty() {
                 self.older = None;
             } else if dead > 0 {
@@ -135,18 +139,12 @@ impl Index {
 
     /// Returns the pair's version as it stood at `at`, if the key existed then.
     pub fn get(&self, key: &[u8], at: Revision) -> Option<&Version> {
-        self.keys
-            .get(key)?
-            .last_at(at)
-            .filter(|version| !version.is_deletion())
+        self.keys.get(key)?.last_at(at).filter(|version| !version.is_deletion())
     }
 
     /// Returns the key's newest version if the key exists now.
     pub fn newest(&self, key: &[u8]) -> Option<&Version> {
-        self.keys
-            .get(key)
-            .map(|history| &history.newest)
-            .filter(|version| !version.is_deletion())
+        self.keys.get(key).map(|history| &history.newest).filter(|version| !version.is_deletion())
     }
 
     /// Walks the keys of `range` from `from` on as they stood at `at`; a deleted key comes as nothing.
@@ -157,20 +155,10 @@ impl Index {
         at: Revision,
     ) -> impl Iterator<Item = (&'a [u8], Option<&'a Version>)> {
         let empty = range.is_empty() || is_past(range, from);
-        let bounds = (
-            Bound::Included(from),
-            if empty {
-                Bound::Included(from)
-            } else {
-                range.end_bound()
-            },
-        );
+        let bounds = (Bound::Included(from), if empty { Bound::Included(from) } else { range.end_bound() });
         let histories = (!empty).then(|| self.keys.range::<[u8], _>(bounds));
         histories.into_iter().flatten().map(move |(key, history)| {
-            (
-                key.as_ref(),
-                history.last_at(at).filter(|version| !version.is_deletion()),
-            )
+            (key.as_ref(), history.last_at(at).filter(|version| !version.is_deletion()))
         })
     }
 
@@ -186,13 +174,7 @@ impl Index {
             history.push(version);
         } else {
             self.live_keys += u64::from(!version.is_deletion());
-            self.keys.insert(
-                key.into(),
-                History {
-                    newest: version,
-                    older: None,
-                },
-            );
+            self.keys.insert(key.into(), History { newest: version, older: None });
         }
     }
 
@@ -200,9 +182,7 @@ impl Index {
     pub fn purge(&mut self, from: &[u8], compacted: Revision, budget: usize) -> Purged {
         let mut gone = Vec::new();
         let mut purged = Purged { freed: 0, next: None };
-        let keys = self
-            .keys
-            .range_mut::<[u8], _>((Bound::Included(from), Bound::Unbounded));
+        let keys = self.keys.range_mut::<[u8], _>((Bound::Included(from), Bound::Unbounded));
         for (seen, (key, history)) in keys.enumerate() {
             if seen == budget {
                 purged.next = Some(key.clone());
@@ -223,13 +203,14 @@ impl Index {
 
     /// Whether the index points at this record.
     pub fn points_at(&self, key: &[u8], modified: Revision, location: Location) -> bool {
-        self.find(key, modified)
-            .is_some_and(|version| version.location == location)
+        let history = self.keys.get(key);
+        history.is_some_and(|history| history.made_at(modified).any(|version| version.location == location))
     }
 
     /// Whether the change of `key` at `modified` outlives a compaction at `compacted`, deletions aside.
     ///
-    /// This is the rule of etcd's `HashKV`.
+    /// etcd's `HashKV` asks this of the changes up to the compacted revision, with the revision it hashes up
+    /// to in place of `compacted`.
     pub fn outlives(&self, key: &[u8], modified: Revision, compacted: Revision) -> bool {
         modified > compacted
             || self
@@ -240,31 +221,15 @@ impl Index {
     }
 
     /// Points the change of `key` at `modified` to a copy of its record; returns whether there is such a change.
+    ///
+    /// A copy is as long as its original. That tells a write from the deletion that followed it within
+    /// one transaction, whose record is always shorter.
     pub fn relocate(&mut self, key: &[u8], modified: Revision, to: Location) -> bool {
         let Some(history) = self.keys.get_mut(key) else {
             return false;
         };
-        let version = if history.newest.modified == modified {
-            Some(&mut history.newest)
-        } else {
-            history.older.as_mut().and_then(|older| {
-                let at = older
-                    .binary_search_by_key(&modified, |version| version.modified)
-                    .ok()?;
-                older.get_mut(at)
-            })
-        };
-        let Some(version) = version else { return false };
-        self.bytes = self.bytes - u64::from(version.location.len) + u64::from(to.len);
-        version.location = to;
-        true
-    }
-
-    fn find(&self, key: &[u8], modified: Revision) -> Option<&Version> {
-        self.keys
-            .get(key)?
-            .last_at(modified)
-            .filter(|version| version.modified == modified)
+        let original = history.made_at_mut(modified).find(|version| version.location.len == to.len);
+        original.map(|version| version.location = to).is_some()
     }
 }
 
@@ -282,11 +247,7 @@ mod tests {
     use super::*;
 
     fn at(offset: u32) -> Location {
-        Location {
-            segment: 0,
-            offset,
-            len: 10,
-        }
+        Location { segment: 0, offset, len: 10 }
     }
 
     fn put(modified: i64, created: i64, version: i64) -> Version {
@@ -319,10 +280,7 @@ mod tests {
     fn reads_see_the_version_of_their_revision() {
         let index = sample();
         let seen: Vec<_> = (1..9).map(|at| modified(&index, b"a", at)).collect();
-        assert_eq!(
-            seen,
-            [None, Some(2), Some(3), Some(3), None, None, Some(7), Some(7)]
-        );
+        assert_eq!(seen, [None, Some(2), Some(3), Some(3), None, None, Some(7), Some(7)]);
         assert_eq!(index.live_keys(), 1);
         assert_eq!(index.bytes(), 60);
     }
@@ -336,11 +294,7 @@ mod tests {
             assert_eq!(purged.bytes() + step.freed, whole.bytes());
             for key in [b"a", b"b"] {
                 for at in compacted..9 {
-                    assert_eq!(
-                        modified(&purged, key, at),
-                        modified(&whole, key, at),
-                        "{compacted} {at}"
-                    );
+                    assert_eq!(modified(&purged, key, at), modified(&whole, key, at), "{compacted} {at}");
                 }
             }
         }
@@ -369,11 +323,7 @@ mod tests {
     #[test]
     fn a_record_moves() {
         let mut index = sample();
-        let to = Location {
-            segment: 3,
-            offset: 99,
-            len: 10,
-        };
+        let to = Location { segment: 3, offset: 99, len: 10 };
         assert!(index.relocate(b"a", Revision(3), to));
         assert!(!index.relocate(b"a", Revision(4), to));
         assert!(index.points_at(b"a", Revision(3), to));
@@ -386,9 +336,6 @@ mod tests {
         let range = KeyRange::Between("b".into(), "a".into());
         assert_eq!(index.walk(&range, b"b", Revision(9)).count(), 0);
         assert_eq!(index.walk(&KeyRange::all(), b"", Revision(4)).count(), 2);
-        assert_eq!(
-            index.walk(&KeyRange::One("a".into()), b"b", Revision(4)).count(),
-            0
-        );
+        assert_eq!(index.walk(&KeyRange::One("a".into()), b"b", Revision(4)).count(), 0);
     }
 }

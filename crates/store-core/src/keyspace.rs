@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::index::{Index, Purged};
 use crate::lease::{Leases, seconds};
 use crate::quota::{self, Quota};
-use crate::record::Record;
+use crate::record::{DELETE_OVERHEAD, Record};
 use crate::request::{DeleteRange, DeleteResult, Put, PutResult, Txn, TxnResult};
 use crate::types::{Event, KeyValue, LeaseId, Location, Millis, Revision};
 
@@ -91,11 +91,7 @@ impl Keyspace {
 
     /// Refuses everything while the CORRUPT alarm is raised.
     pub fn refuse_if_corrupt(&self) -> Result<(), StoreError> {
-        if self.alarms.is_raised(Alarm::Corrupt) {
-            Err(StoreError::Corrupt)
-        } else {
-            Ok(())
-        }
+        if self.alarms.is_raised(Alarm::Corrupt) { Err(StoreError::Corrupt) } else { Ok(()) }
     }
 
     /// Refuses a write that grows the store when there is no room for it, and raises the alarm.
@@ -130,6 +126,8 @@ impl Keyspace {
         journal: &mut impl Journal,
         change: &mut Change,
     ) -> Result<PutResult, StoreError> {
+        // etcd looks for the lease first, but last in a transaction.
+        self.check_lease(put.lease)?;
         self.check_put(put)?;
         let mut writing = apply::Writing::begin(self, journal, change);
         let result = writing.put(put)?;
@@ -167,10 +165,7 @@ impl Keyspace {
 
     /// Decides a transaction that only reads, as of `at`: whether its conditions hold.
     pub fn decide(&self, txn: &Txn, at: Revision, pairs: &impl Pairs) -> Result<bool, StoreError> {
-        txn.compares.iter().try_fold(
-            true,
-            |holds, compare| Ok(holds && self.holds(compare, at, pairs)?),
-        )
+        txn.compares.iter().try_fold(true, |holds, compare| Ok(holds && self.holds(compare, at, pairs)?))
     }
 
     /// Gives up the history below `revision`. The records go in steps, by [`Self::purge`].
@@ -240,10 +235,7 @@ impl Keyspace {
     pub fn lease_renew(&mut self, id: LeaseId, now: Millis, journal: &mut impl Journal) -> Option<i64> {
         let renewal = self.leases.renew(id, now)?;
         if renewal.must_record {
-            journal.append(&Record::LeaseRemaining {
-                id,
-                remaining: seconds(renewal.ttl),
-            });
+            journal.append(&Record::LeaseRemaining { id, remaining: seconds(renewal.ttl) });
         }
         Some(renewal.ttl)
     }
@@ -266,23 +258,32 @@ impl Keyspace {
         changed
     }
 
+    /// Returns the records that stand for everything but keys in a rewritten log.
+    ///
+    /// Of a lease they say what the log said before. What is left of it now may be less, and then the next
+    /// renewal, which is written down only where the log says less than the whole time, would be forgotten.
+    pub fn head(&self) -> Vec<Record> {
+        let base = Record::Base { revision: self.revision, compacted: self.compacted };
+        let leases = self.leases.iter().map(|(id, lease)| Record::LeaseGrant {
+            id,
+            ttl: lease.ttl,
+            remaining: lease.recorded(),
+        });
+        let alarms = self.alarms.raised().map(|alarm| Record::Alarm { alarm, raised: true });
+        std::iter::once(base).chain(leases).chain(alarms).collect()
+    }
+
     /// Returns an upper bound on the bytes that a deletion of `delete` appends.
     pub fn delete_bound(&self, delete: &DeleteRange) -> u64 {
-        let deleted = self
-            .index
-            .walk(&delete.range, delete.range.start(), self.revision);
+        let deleted = self.index.walk(&delete.range, delete.range.start(), self.revision);
         let records = deleted.filter(|(_, version)| version.is_some());
-        records
-            .map(|(key, _)| (crate::record::DELETE_OVERHEAD + key.len()) as u64)
-            .sum()
+        records.map(|(key, _)| (DELETE_OVERHEAD + key.len()) as u64).sum()
     }
 
     /// Returns an upper bound on the bytes that ending a lease appends.
     pub fn revoke_bound(&self, id: LeaseId) -> u64 {
         let keys = self.leases.get(id).into_iter().flat_map(|lease| &lease.keys);
-        64 + keys
-            .map(|key| (crate::record::DELETE_OVERHEAD + key.len()) as u64)
-            .sum::<u64>()
+        64 + keys.map(|key| (DELETE_OVERHEAD + key.len()) as u64).sum::<u64>()
     }
 
     /// Returns an upper bound on the bytes that `txn` appends.
@@ -290,7 +291,8 @@ impl Keyspace {
         use crate::request::Op;
         let ops = txn.success.iter().chain(&txn.failure);
         ops.map(|op| match op {
-            Op::Put(put) => self.put_bound(put),
+            // A later operation may delete what it puts.
+            Op::Put(put) => self.put_bound(put) + (DELETE_OVERHEAD + put.key.len()) as u64,
             Op::Delete(delete) => self.delete_bound(delete),
             Op::Txn(txn) => self.txn_bound(txn),
             Op::Range(_) => 0,
@@ -301,9 +303,7 @@ impl Keyspace {
     /// Returns an upper bound on the bytes that `put` appends.
     pub fn put_bound(&self, put: &Put) -> u64 {
         let kept = if put.ignore_value {
-            self.index
-                .newest(&put.key)
-                .map_or(0, |version| u64::from(version.location.len))
+            self.index.newest(&put.key).map_or(0, |version| u64::from(version.location.len))
         } else {
             0
         };
@@ -314,7 +314,11 @@ impl Keyspace {
         if (put.ignore_value || put.ignore_lease) && self.index.newest(&put.key).is_none() {
             return Err(StoreError::KeyNotFound);
         }
-        if put.lease.is_some() && self.leases.get(put.lease).is_none() {
+        self.check_lease(put.lease)
+    }
+
+    fn check_lease(&self, id: LeaseId) -> Result<(), StoreError> {
+        if id.is_some() && self.leases.get(id).is_none() {
             return Err(StoreError::LeaseNotFound);
         }
         Ok(())

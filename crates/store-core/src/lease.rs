@@ -37,6 +37,11 @@ impl Lease {
         self.expiry.saturating_sub(now)
     }
 
+    /// Returns what was left of it by the newest record in the log, in milliseconds.
+    pub fn recorded(&self) -> Millis {
+        self.recorded
+    }
+
     fn full(&self) -> Millis {
         seconds(self.ttl)
     }
@@ -61,22 +66,13 @@ pub struct Leases {
 impl Leases {
     /// Checks the time to live of a grant; returns the one that will be granted.
     pub fn granted_ttl(ttl: i64) -> Result<i64, StoreError> {
-        if ttl > MAX_TTL {
-            Err(StoreError::LeaseTtlTooLarge)
-        } else {
-            Ok(ttl.max(MIN_TTL))
-        }
+        if ttl > MAX_TTL { Err(StoreError::LeaseTtlTooLarge) } else { Ok(ttl.max(MIN_TTL)) }
     }
 
     /// Adds a lease with `remaining` milliseconds left; one with that id is replaced.
     pub fn insert(&mut self, id: LeaseId, ttl: i64, remaining: Millis, now: Millis) {
         let expiry = now.saturating_add(remaining);
-        let lease = Lease {
-            ttl,
-            expiry,
-            keys: BTreeSet::new(),
-            recorded: remaining,
-        };
+        let lease = Lease { ttl, expiry, keys: BTreeSet::new(), recorded: remaining };
         if let Some(before) = self.by_id.insert(id, lease) {
             self.by_expiry.remove(&(before.expiry, id));
         }
@@ -101,10 +97,7 @@ impl Leases {
         let (full, recorded, ttl) = (lease.full(), lease.recorded, lease.ttl);
         self.set_remaining(id, full, now);
         // In memory the log counts as told: the caller writes the record before anything else changes.
-        Some(Renewal {
-            ttl,
-            must_record: recorded < full,
-        })
+        Some(Renewal { ttl, must_record: recorded < full })
     }
 
     /// Sets what is left of a lease, as the log has it.
@@ -130,10 +123,7 @@ impl Leases {
 
     /// Returns what is left of every lease, for the last record before an orderly end.
     pub fn all_remaining(&self, now: Millis) -> Vec<(LeaseId, Millis)> {
-        self.by_id
-            .iter()
-            .map(|(id, lease)| (*id, lease.remaining(now)))
-            .collect()
+        self.by_id.iter().map(|(id, lease)| (*id, lease.remaining(now))).collect()
     }
 
     /// Notes that the log now says `remaining` of the lease.
@@ -174,9 +164,7 @@ impl Leases {
 
     /// Returns all leases, the one that ends first in front.
     pub fn iter(&self) -> impl Iterator<Item = (LeaseId, &Lease)> {
-        self.by_expiry
-            .iter()
-            .filter_map(|(_, id)| self.by_id.get(id).map(|lease| (*id, lease)))
+        self.by_expiry.iter().filter_map(|(_, id)| self.by_id.get(id).map(|lease| (*id, lease)))
     }
 
     /// Returns how many leases there are.
@@ -206,13 +194,7 @@ mod tests {
         let mut leases = Leases::default();
         leases.insert(ID, 5, 5000, 100);
         assert_eq!(leases.expired(5099, 9), []);
-        assert_eq!(
-            leases.renew(ID, 5099),
-            Some(Renewal {
-                ttl: 5,
-                must_record: false
-            })
-        );
+        assert_eq!(leases.renew(ID, 5099), Some(Renewal { ttl: 5, must_record: false }));
         assert_eq!(leases.expired(10_098, 9), []);
         assert_eq!(leases.expired(10_099, 9), [ID]);
         assert_eq!(leases.renew(ID, 10_099), None, "what has ended stays ended");
@@ -226,29 +208,14 @@ mod tests {
         assert_eq!(leases.due_checkpoints(10_000, 9), [(ID, 90_000)]);
         leases.recorded(ID, 90_000);
         assert_eq!(leases.due_checkpoints(19_999, 9), []);
-        assert_eq!(
-            leases.renew(ID, 20_000),
-            Some(Renewal {
-                ttl: 100,
-                must_record: true
-            })
-        );
-        assert_eq!(
-            leases.renew(ID, 20_001),
-            Some(Renewal {
-                ttl: 100,
-                must_record: false
-            })
-        );
+        assert_eq!(leases.renew(ID, 20_000), Some(Renewal { ttl: 100, must_record: true }));
+        assert_eq!(leases.renew(ID, 20_001), Some(Renewal { ttl: 100, must_record: false }));
     }
 
     #[test]
     fn times_to_live_are_bounded() {
         assert_eq!(Leases::granted_ttl(-4), Ok(MIN_TTL));
         assert_eq!(Leases::granted_ttl(60), Ok(60));
-        assert_eq!(
-            Leases::granted_ttl(MAX_TTL + 1),
-            Err(StoreError::LeaseTtlTooLarge)
-        );
+        assert_eq!(Leases::granted_ttl(MAX_TTL + 1), Err(StoreError::LeaseTtlTooLarge));
     }
 }

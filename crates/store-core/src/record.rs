@@ -80,6 +80,11 @@ pub enum Record {
         /// The compacted revision.
         compacted: Revision,
     },
+    /// The store was closed in order.
+    ///
+    /// Nothing depends on it, so it is the one batch that may be mistaken for a torn write: standing
+    /// behind the last acknowledged write, it lets damage to that write be told from a torn one.
+    Closed,
 }
 
 /// Why bytes are no record.
@@ -115,6 +120,7 @@ mod kind {
     pub(super) const LEASE_REMAINING: u8 = 6;
     pub(super) const ALARM: u8 = 7;
     pub(super) const BASE: u8 = 8;
+    pub(super) const CLOSED: u8 = 9;
 }
 
 impl Record {
@@ -178,6 +184,7 @@ impl Record {
                 out.put_i64_le(revision.0);
                 out.put_i64_le(compacted.0);
             }
+            Self::Closed => out.put_u8(kind::CLOSED),
         }
     }
 
@@ -185,10 +192,7 @@ impl Record {
     pub fn decode(bytes: &mut Bytes) -> Result<Self, RecordError> {
         let length = frame_len(bytes)?;
         if bytes.len() < length {
-            return Err(RecordError::Short {
-                have: bytes.len(),
-                need: length,
-            });
+            return Err(RecordError::Short { have: bytes.len(), need: length });
         }
         let mut frame = bytes.split_to(length);
         let found = frame.get_u32_le();
@@ -204,13 +208,7 @@ impl Record {
         let kind = body.try_get_u8().map_err(|_| RecordError::Invalid("kind"))?;
         Self::decode_fields(kind, &mut body)
             .ok_or(RecordError::Invalid("content"))
-            .and_then(|record| {
-                if body.is_empty() {
-                    Ok(record)
-                } else {
-                    Err(RecordError::Invalid("length"))
-                }
-            })
+            .and_then(|record| if body.is_empty() { Ok(record) } else { Err(RecordError::Invalid("length")) })
     }
 
     fn decode_fields(kind: u8, body: &mut Bytes) -> Option<Self> {
@@ -223,40 +221,23 @@ impl Record {
                 let lease = LeaseId(body.try_get_i64_le().ok()?);
                 let key = get_key(body)?;
                 let value = std::mem::take(body);
-                Self::Put {
-                    kv: KeyValue {
-                        key,
-                        value,
-                        created,
-                        modified,
-                        version,
-                        lease,
-                    },
-                    sub,
-                }
+                Self::Put { kv: KeyValue { key, value, created, modified, version, lease }, sub }
             }
             kind::DELETE => {
                 let revision = get_revision(body)?;
                 let sub = body.try_get_u32_le().ok()?;
-                Self::Delete {
-                    revision,
-                    sub,
-                    key: get_key(body)?,
-                }
+                Self::Delete { revision, sub, key: get_key(body)? }
             }
-            kind::COMPACT => Self::Compact {
-                revision: get_revision(body)?,
-            },
+            kind::COMPACT => Self::Compact { revision: get_revision(body)? },
             kind::LEASE_GRANT => Self::LeaseGrant {
                 id: get_lease(body)?,
                 ttl: body.try_get_i64_le().ok()?,
                 remaining: body.try_get_u64_le().ok()?,
             },
             kind::LEASE_REVOKE => Self::LeaseRevoke { id: get_lease(body)? },
-            kind::LEASE_REMAINING => Self::LeaseRemaining {
-                id: get_lease(body)?,
-                remaining: body.try_get_u64_le().ok()?,
-            },
+            kind::LEASE_REMAINING => {
+                Self::LeaseRemaining { id: get_lease(body)?, remaining: body.try_get_u64_le().ok()? }
+            }
             kind::ALARM => Self::Alarm {
                 alarm: Alarm::from_number(body.try_get_u8().ok()?)?,
                 raised: match body.try_get_u8().ok()? {
@@ -269,6 +250,7 @@ impl Record {
                 revision: get_revision(body)?,
                 compacted: Revision(body.try_get_i64_le().ok().filter(|revision| *revision >= 0)?),
             },
+            kind::CLOSED => Self::Closed,
             _ => return None,
         })
     }
@@ -277,10 +259,7 @@ impl Record {
 /// Returns the length of the record at the front of `bytes`, its header included.
 pub fn frame_len(bytes: &[u8]) -> Result<usize, RecordError> {
     let Some(header) = bytes.first_chunk::<HEADER_LEN>() else {
-        return Err(RecordError::Short {
-            have: bytes.len(),
-            need: HEADER_LEN,
-        });
+        return Err(RecordError::Short { have: bytes.len(), need: HEADER_LEN });
     };
     let [_, _, _, _, length @ ..] = *header;
     let body = u32::from_le_bytes(length) as usize;
@@ -301,10 +280,7 @@ fn get_key(body: &mut Bytes) -> Option<Bytes> {
 }
 
 fn get_revision(body: &mut Bytes) -> Option<Revision> {
-    body.try_get_i64_le()
-        .ok()
-        .filter(|revision| *revision > 0)
-        .map(Revision)
+    body.try_get_i64_le().ok().filter(|revision| *revision > 0).map(Revision)
 }
 
 fn get_lease(body: &mut Bytes) -> Option<LeaseId> {

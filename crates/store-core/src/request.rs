@@ -234,10 +234,7 @@ impl Txn {
     ///
     /// A nested transaction counts as a write, as it does in etcd.
     pub fn is_read_only(&self) -> bool {
-        self.success
-            .iter()
-            .chain(&self.failure)
-            .all(|op| matches!(op, Op::Range(_)))
+        self.success.iter().chain(&self.failure).all(|op| matches!(op, Op::Range(_)))
     }
 }
 

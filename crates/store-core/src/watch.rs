@@ -37,10 +37,7 @@ pub struct WatchTable<I> {
 
 impl<I> Default for WatchTable<I> {
     fn default() -> Self {
-        Self {
-            by_key: HashMap::new(),
-            by_range: BTreeMap::new(),
-        }
+        Self { by_key: HashMap::new(), by_range: BTreeMap::new() }
     }
 }
 
@@ -50,10 +47,7 @@ impl<I: Copy + PartialEq> WatchTable<I> {
         match range {
             KeyRange::One(key) => self.by_key.entry(key.clone()).or_default().push(id),
             KeyRange::Between(from, to) => {
-                self.by_range
-                    .entry((from.clone(), Some(to.clone())))
-                    .or_default()
-                    .push(id);
+                self.by_range.entry((from.clone(), Some(to.clone()))).or_default().push(id);
             }
             KeyRange::From(from) => self.by_range.entry((from.clone(), None)).or_default().push(id),
         }
@@ -90,10 +84,7 @@ impl<I: Copy + PartialEq> WatchTable<I> {
         let ranges = self.by_range.range(..=(key.clone(), None::<Bytes>)).chain(
             // `None` sorts before every end, so ranges that begin at the key itself come in two parts.
             self.by_range
-                .range((
-                    std::ops::Bound::Excluded((key.clone(), None)),
-                    std::ops::Bound::Unbounded,
-                ))
+                .range((std::ops::Bound::Excluded((key.clone(), None)), std::ops::Bound::Unbounded))
                 .take_while(move |((from, _), _)| from == key),
         );
         let covering = ranges.filter(move |((_, to), _)| to.as_ref().is_none_or(|to| key < to));

@@ -33,11 +33,7 @@ pub(crate) fn hash_kv(shared: &Shared, revision: Revision) -> Result<KvHash, Sto
         if revision > Revision::NONE && revision < compacted {
             return Err(StoreError::Compacted(compacted));
         }
-        let until = if revision > Revision::NONE {
-            revision
-        } else {
-            newest
-        };
+        let until = if revision > Revision::NONE { revision } else { newest };
         let mut hasher = KvHasher::default();
         for stored in records_from(&view, Revision::NONE) {
             let stored = stored?;
@@ -57,12 +53,7 @@ pub(crate) fn hash_kv(shared: &Shared, revision: Revision) -> Result<KvHash, Sto
             }
         }
         if shared.keyspace.read().compacted() == compacted {
-            return Ok(KvHash {
-                hash: hasher.finish(),
-                compacted,
-                revision: until,
-                newest,
-            });
+            return Ok(KvHash { hash: hasher.finish(), compacted, revision: until, newest });
         }
     }
     Err(StoreError::Timeout)

@@ -19,17 +19,20 @@
 
 pub mod disk;
 pub mod hash;
+mod kv;
 pub mod log;
 mod maintenance;
 pub mod metrics;
 mod options;
 pub(crate) mod random;
+pub mod server;
 mod shared;
 pub mod snapshot;
 mod store;
 pub mod watch;
 mod writer;
 
+pub use kv::{KeyValueStore, Watch};
 pub use options::{AutoCompaction, DefragPolicy, Options};
 pub use shared::Clock;
 pub use stanchion_store_core as core;

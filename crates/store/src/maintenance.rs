@@ -59,30 +59,17 @@ impl Housekeeper {
     ) -> Self {
         let defrag = options.defrag;
         let next_defrag_look = Instant::now() + defrag.interval;
-        let compactor = options
-            .auto_compaction
-            .map(|mode| Compactor::new(mode, Instant::now()));
-        Self {
-            shared,
-            commands,
-            jobs,
-            defrag,
-            next_defrag_look,
-            compactor,
-        }
+        let compactor = options.auto_compaction.map(|mode| Compactor::new(mode, Instant::now()));
+        Self { shared, commands, jobs, defrag, next_defrag_look, compactor }
     }
 
     /// Works until a stop is asked for or nobody can ask any more.
     pub(crate) fn run(mut self) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => {
-                return self
-                    .shared
-                    .fail(format!("no timer for the maintenance thread: {error}"));
+                return self.shared.fail(format!("no timer for the maintenance thread: {error}"));
             }
         };
         let mut next_tick = Instant::now() + LEASE_TICK;
@@ -121,10 +108,7 @@ impl Housekeeper {
         let (expired, checkpoints) = {
             let keyspace = self.shared.keyspace.read();
             let leases = keyspace.leases();
-            (
-                leases.expired(now, LEASES_PER_TICK),
-                leases.due_checkpoints(now, LEASES_PER_TICK),
-            )
+            (leases.expired(now, LEASES_PER_TICK), leases.due_checkpoints(now, LEASES_PER_TICK))
         };
         let mut answers: Vec<oneshot::Receiver<Result<(), StoreError>>> = Vec::new();
         for id in expired {
@@ -168,11 +152,7 @@ impl Housekeeper {
         }
         match self.defragment() {
             Ok(outcome) => {
-                tracing::info!(
-                    before = outcome.before,
-                    after = outcome.after,
-                    "defragmented by schedule"
-                );
+                tracing::info!(before = outcome.before, after = outcome.after, "defragmented by schedule");
             }
             Err(error) => tracing::warn!(%error, "scheduled defragmentation failed"),
         }
@@ -196,12 +176,7 @@ impl Housekeeper {
         let begin = Instant::now();
         self.purge();
         let sealed = self.ask(Command::Seal)?;
-        let outcome = rewrite(
-            &self.shared.log,
-            &self.shared.keyspace,
-            sealed.first_tail,
-            &sealed.head,
-        );
+        let outcome = rewrite(&self.shared.log, &self.shared.keyspace, sealed.first_tail, &sealed.head);
         Metrics::observe(&self.shared.metrics.defrags, begin.elapsed());
         outcome.map_err(|error| self.rewrite_error(&error))
     }
@@ -230,9 +205,7 @@ impl Housekeeper {
 
     fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
         let answer = self.send(command).ok_or(StoreError::Stopped)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| StoreError::StorageFailed(error.to_string()))?;
         match runtime.block_on(async { tokio::time::timeout(WRITER_TIMEOUT, answer).await }) {
             Ok(Ok(outcome)) => outcome,
@@ -267,12 +240,7 @@ impl Compactor {
             AutoCompaction::Periodic(period) => (period.min(Duration::from_secs(3600)) / 10).max(LEASE_TICK),
             AutoCompaction::Revisions(_) => REVISION_COMPACTION_TICK,
         };
-        Self {
-            mode,
-            interval,
-            next: now + interval,
-            seen: VecDeque::new(),
-        }
+        Self { mode, interval, next: now + interval, seen: VecDeque::new() }
     }
 
     /// Returns the revision to compact to, if it is time.
@@ -311,27 +279,12 @@ mod tests {
         let begin = Instant::now();
         let mut compactor = Compactor::new(AutoCompaction::Revisions(100), begin);
         let later = begin + REVISION_COMPACTION_TICK;
-        assert_eq!(
-            compactor.due(begin, Revision(500), Revision::NONE),
-            None,
-            "not yet"
-        );
-        assert_eq!(
-            compactor.due(later, Revision(500), Revision::NONE),
-            Some(Revision(400))
-        );
+        assert_eq!(compactor.due(begin, Revision(500), Revision::NONE), None, "not yet");
+        assert_eq!(compactor.due(later, Revision(500), Revision::NONE), Some(Revision(400)));
         let later = later + REVISION_COMPACTION_TICK;
-        assert_eq!(
-            compactor.due(later, Revision(500), Revision(400)),
-            None,
-            "nothing new"
-        );
+        assert_eq!(compactor.due(later, Revision(500), Revision(400)), None, "nothing new");
         let later = later + REVISION_COMPACTION_TICK;
-        assert_eq!(
-            compactor.due(later, Revision(90), Revision::NONE),
-            None,
-            "less than is kept"
-        );
+        assert_eq!(compactor.due(later, Revision(90), Revision::NONE), None, "less than is kept");
     }
 
     #[test]

@@ -144,23 +144,10 @@ impl Metrics {
         let seconds = || Histogram::new(exponential_buckets(0.001, 2.0, 14));
         let sizes = || Histogram::new(exponential_buckets(1.0, 2.0, 12));
         let server = Family::<VersionLabels, U64Gauge>::default();
-        server
-            .get_or_create(&VersionLabels {
-                server_version: version,
-            })
-            .set(1);
-        register(
-            r,
-            "etcd_server_version",
-            "The version of the etcd API that is served",
-            server,
-        );
-        let is_leader = register(
-            r,
-            "etcd_server_is_leader",
-            "Whether this member is the leader",
-            U64Gauge::default(),
-        );
+        server.get_or_create(&VersionLabels { server_version: version }).set(1);
+        register(r, "etcd_server_version", "The version of the etcd API that is served", server);
+        let is_leader =
+            register(r, "etcd_server_is_leader", "Whether this member is the leader", U64Gauge::default());
         is_leader.set(1);
         let metrics = Self {
             db_total: register(
@@ -181,12 +168,7 @@ impl Metrics {
                 "The quota in bytes, 0 for none",
                 U64Gauge::default(),
             ),
-            keys: register(
-                r,
-                "etcd_debugging_mvcc_keys_total",
-                "Keys that exist",
-                U64Gauge::default(),
-            ),
+            keys: register(r, "etcd_debugging_mvcc_keys_total", "Keys that exist", U64Gauge::default()),
             revision: register(
                 r,
                 "etcd_debugging_mvcc_current_revision",
@@ -205,12 +187,7 @@ impl Metrics {
                 "1 while writes are possible",
                 U64Gauge::default(),
             ),
-            watchers: register(
-                r,
-                "etcd_debugging_mvcc_watcher_total",
-                "Watches",
-                U64Gauge::default(),
-            ),
+            watchers: register(r, "etcd_debugging_mvcc_watcher_total", "Watches", U64Gauge::default()),
             watch_streams: register(
                 r,
                 "etcd_debugging_mvcc_watch_stream_total",
@@ -223,24 +200,14 @@ impl Metrics {
                 "Watches that have fallen behind",
                 U64Gauge::default(),
             ),
-            leases: register(
-                r,
-                "stanchion_store_leases",
-                "Leases that live",
-                U64Gauge::default(),
-            ),
+            leases: register(r, "stanchion_store_leases", "Leases that live", U64Gauge::default()),
             pending: register(
                 r,
                 "etcd_server_proposals_pending",
                 "Requests that wait for the writer",
                 U64Gauge::default(),
             ),
-            fsync: register(
-                r,
-                "etcd_disk_wal_fsync_duration_seconds",
-                "Flushes of the log",
-                seconds(),
-            ),
+            fsync: register(r, "etcd_disk_wal_fsync_duration_seconds", "Flushes of the log", seconds()),
             commit: register(
                 r,
                 "etcd_disk_backend_commit_duration_seconds",
@@ -257,12 +224,7 @@ impl Metrics {
             deletes: register(r, "etcd_mvcc_delete", "Deletions of ranges", Counter::default()),
             ranges: register(r, "etcd_mvcc_range", "Reads of ranges", Counter::default()),
             txns: register(r, "etcd_mvcc_txn", "Transactions", Counter::default()),
-            events: register(
-                r,
-                "etcd_debugging_mvcc_events",
-                "Events handed to watches",
-                Counter::default(),
-            ),
+            events: register(r, "etcd_debugging_mvcc_events", "Events handed to watches", Counter::default()),
             proposals: register(
                 r,
                 "etcd_server_proposals_applied",
@@ -287,30 +249,15 @@ impl Metrics {
                 "Rewrites of the log",
                 Histogram::new(exponential_buckets(0.1, 2.0, 13)),
             ),
-            lease_granted: register(
-                r,
-                "etcd_debugging_lease_granted",
-                "Leases granted",
-                Counter::default(),
-            ),
-            lease_revoked: register(
-                r,
-                "etcd_debugging_lease_revoked",
-                "Leases revoked",
-                Counter::default(),
-            ),
+            lease_granted: register(r, "etcd_debugging_lease_granted", "Leases granted", Counter::default()),
+            lease_revoked: register(r, "etcd_debugging_lease_revoked", "Leases revoked", Counter::default()),
             lease_expired: register(
                 r,
                 "etcd_debugging_server_lease_expired",
                 "Leases that ended by themselves",
                 Counter::default(),
             ),
-            lease_renewed: register(
-                r,
-                "etcd_debugging_lease_renewed",
-                "Leases renewed",
-                Counter::default(),
-            ),
+            lease_renewed: register(r, "etcd_debugging_lease_renewed", "Leases renewed", Counter::default()),
             grpc_started: register(r, "grpc_server_started", "Calls begun", Labelled::default()),
             grpc_handled: register(r, "grpc_server_handled", "Calls answered", Family::default()),
             received: register(

@@ -32,11 +32,7 @@ pub struct DefragPolicy {
 impl Default for DefragPolicy {
     /// Half of it free, from 64 MiB on.
     fn default() -> Self {
-        Self {
-            free_share: Some(0.5),
-            min_bytes: 64 * 1024 * 1024,
-            interval: Duration::from_secs(10),
-        }
+        Self { free_share: Some(0.5), min_bytes: 64 * 1024 * 1024, interval: Duration::from_secs(10) }
     }
 }
 
@@ -107,18 +103,9 @@ mod tests {
         assert!(!policy.applies(63 * MIB, 0, Quota::Off), "too small");
         assert!(!policy.applies(100 * MIB, 51 * MIB, Quota::Off), "too full");
         assert!(policy.applies(100 * MIB, 50 * MIB, Quota::Off));
-        assert!(
-            policy.applies(100 * MIB, 90 * MIB, Quota::Bytes(105 * MIB)),
-            "close to the quota"
-        );
-        assert!(
-            !policy.applies(100 * MIB, 91 * MIB, Quota::Bytes(105 * MIB)),
-            "nothing to gain"
-        );
-        let never = DefragPolicy {
-            free_share: None,
-            ..policy
-        };
+        assert!(policy.applies(100 * MIB, 90 * MIB, Quota::Bytes(105 * MIB)), "close to the quota");
+        assert!(!policy.applies(100 * MIB, 91 * MIB, Quota::Bytes(105 * MIB)), "nothing to gain");
+        let never = DefragPolicy { free_share: None, ..policy };
         assert!(!never.applies(100 * MIB, 0, Quota::Bytes(MIB)));
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// The newest revision that is on disk: what readers see.
     visible: AtomicI64,
-    /// Batches that were made durable since the start, for the raft index of status answers.
+    /// Batches that were ever made durable, for the raft index of status answers.
     pub(crate) commits: AtomicU64,
     /// Why nothing can be written any more.
     failure: Mutex<Option<String>>,
@@ -35,6 +35,7 @@ impl Shared {
     pub(crate) fn new(
         keyspace: Keyspace,
         log: Arc<Log>,
+        batches: u64,
         options: &crate::Options,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -49,7 +50,7 @@ impl Shared {
             limits: options.limits,
             clock: options.clock,
             visible: AtomicI64::new(revision.0),
-            commits: AtomicU64::new(0),
+            commits: AtomicU64::new(batches),
             failure: Mutex::new(None),
         }
     }

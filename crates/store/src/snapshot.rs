@@ -73,23 +73,15 @@ impl Snapshot {
         // A rewrite changes the manifest first, so it must not come between: the segments' names tell.
         let view = log.view();
         let is_base = |segment: &Arc<Segment>| {
-            segment
-                .path()
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(b"base-"))
+            segment.path().file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"base-"))
         };
         let parts: Vec<_> = view
             .ordered()
             .iter()
             .map(|segment| (is_base(segment), Arc::clone(segment), segment.len()))
             .collect();
-        let lengths = |base: bool| {
-            parts
-                .iter()
-                .filter(move |part| part.0 == base)
-                .map(|part| part.2)
-                .collect()
-        };
+        let lengths =
+            |base: bool| parts.iter().filter(move |part| part.0 == base).map(|part| part.2).collect();
         let contents = Contents {
             ids: log.manifest().ids,
             revision: revision.0,
@@ -98,11 +90,7 @@ impl Snapshot {
         };
         let head = head(&contents);
         let mut all = vec![Part::Bytes(head)];
-        all.extend(
-            parts
-                .into_iter()
-                .map(|(_, segment, len)| Part::Segment(segment, len)),
-        );
+        all.extend(parts.into_iter().map(|(_, segment, len)| Part::Segment(segment, len)));
         let content: u64 = all.iter().map(Part::len).sum();
         let padded = content.next_multiple_of(BLOCK);
         let zeros = vec![0; usize::try_from(padded - content).expect("less than a block")];
@@ -191,11 +179,7 @@ fn head(contents: &Contents) -> Bytes {
     let mut head = Vec::with_capacity(PREFIX_LEN + index.len());
     head.extend(MAGIC);
     head.extend(FORMAT_VERSION.to_le_bytes());
-    head.extend(
-        u32::try_from(index.len())
-            .expect("the index is small")
-            .to_le_bytes(),
-    );
+    head.extend(u32::try_from(index.len()).expect("the index is small").to_le_bytes());
     head.extend(index);
     Bytes::from(head)
 }

@@ -50,7 +50,7 @@ pub struct Status {
     pub quota: Quota,
     /// The raised alarms.
     pub alarms: Alarms,
-    /// Batches made durable since the start; grows as a raft index does.
+    /// Batches ever made durable; grows as a raft index does.
     pub commits: u64,
     /// Keys that exist.
     pub keys: u64,
@@ -110,16 +110,15 @@ impl Store {
         report(&options.data_dir, &opened.recovered, &opened.keyspace);
         let metrics = Metrics::new(API_VERSION);
         let log = Arc::clone(opened.appender.log());
-        let shared = Arc::new(Shared::new(opened.keyspace, log, &options, metrics));
+        let shared =
+            Arc::new(Shared::new(opened.keyspace, log, opened.appender.batches(), &options, metrics));
         let (commands, queue) = mpsc::channel(QUEUE);
         let (jobs, job_queue) = mpsc::channel(maintenance::QUEUE);
         let writer = Writer::new(Arc::clone(&shared), opened.appender, queue);
         let housekeeper =
             maintenance::Housekeeper::new(Arc::clone(&shared), commands.clone(), job_queue, &options);
-        let threads = vec![
-            spawn("store-writer", || writer.run())?,
-            spawn("store-maintenance", || housekeeper.run())?,
-        ];
+        let threads =
+            vec![spawn("store-writer", || writer.run())?, spawn("store-maintenance", || housekeeper.run())?];
         Ok(Self(Arc::new(Inner {
             shared,
             commands,
@@ -227,12 +226,9 @@ impl Store {
             Scan::begin(query, shared.visible(), &keyspace)?
         };
         let view = loop {
-            let keyspace = shared.keyspace.read();
-            if scan.step(&keyspace, SCAN_STEP)? {
-                // Under the lock that the locations were read under, so that all of them are in the view.
-                break shared.log.view();
+            if let Some(view) = step(shared, &mut scan)? {
+                break view;
             }
-            drop(keyspace);
             tokio::task::yield_now().await;
         };
         let selection = scan.finish();
@@ -274,10 +270,7 @@ impl Store {
             let keyspace = shared.keyspace.read();
             keyspace.refuse_if_corrupt()?;
             let revision = shared.visible();
-            (
-                revision,
-                keyspace.decide(&txn, revision, shared.log.view().as_ref())?,
-            )
+            (revision, keyspace.decide(&txn, revision, shared.log.view().as_ref())?)
         };
         shared.metrics.txns.inc();
         let ops = if succeeded { txn.success } else { txn.failure };
@@ -291,11 +284,7 @@ impl Store {
                 results.push(OpResult::Range(RangeResult { revision, ..result }));
             }
         }
-        Ok(TxnResult {
-            revision,
-            succeeded,
-            results,
-        })
+        Ok(TxnResult { revision, succeeded, results })
     }
 
     /// Gives up the history below `revision`; returns the newest revision.
@@ -314,11 +303,7 @@ impl Store {
 
     /// Grants a lease, with an id of the store's choice for [`LeaseId::NONE`]; returns id and time to live.
     pub async fn lease_grant(&self, id: LeaseId, ttl: i64) -> Result<(LeaseId, i64), StoreError> {
-        let id = if id.is_some() {
-            id
-        } else {
-            LeaseId(random::positive_i64())
-        };
+        let id = if id.is_some() { id } else { LeaseId(random::positive_i64()) };
         let granted = self.request(|reply| Command::LeaseGrant(id, ttl, reply)).await?;
         Ok((id, granted))
     }
@@ -341,24 +326,13 @@ impl Store {
         Some(LeaseInfo {
             remaining: i64::try_from(lease.remaining(now) / 1000).unwrap_or(i64::MAX),
             granted: lease.ttl,
-            keys: if keys {
-                lease.keys.iter().cloned().collect()
-            } else {
-                Vec::new()
-            },
+            keys: if keys { lease.keys.iter().cloned().collect() } else { Vec::new() },
         })
     }
 
     /// Returns the ids of all leases, the one that ends first in front.
     pub fn leases(&self) -> Vec<LeaseId> {
-        self.0
-            .shared
-            .keyspace
-            .read()
-            .leases()
-            .iter()
-            .map(|(id, _)| id)
-            .collect()
+        self.0.shared.keyspace.read().leases().iter().map(|(id, _)| id).collect()
     }
 
     /// Raises or disarms an alarm.
@@ -374,11 +348,7 @@ impl Store {
     /// Rewrites the log so that only what is of use stays on disk.
     pub async fn defragment(&self) -> Result<RewriteOutcome, StoreError> {
         let (reply, outcome) = oneshot::channel();
-        self.0
-            .jobs
-            .send(Job::Defragment(reply))
-            .await
-            .map_err(|_| StoreError::Stopped)?;
+        self.0.jobs.send(Job::Defragment(reply)).await.map_err(|_| StoreError::Stopped)?;
         outcome.await.map_err(|_| StoreError::Stopped)?
     }
 
@@ -402,13 +372,10 @@ impl Store {
     /// Sends a request to the writer and waits for its answer.
     async fn request<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.0
-            .commands
-            .try_send(command(reply))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => StoreError::TooManyRequests,
-                mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
-            })?;
+        self.0.commands.try_send(command(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::TooManyRequests,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
+        })?;
         match tokio::time::timeout(self.0.options.request_timeout, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(StoreError::Stopped),
@@ -435,9 +402,7 @@ impl Drop for Inner {
 
 fn spawn(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
     let builder = std::thread::Builder::new().name(name.to_owned());
-    builder
-        .spawn(run)
-        .map_err(|source| OpenError::Thread { name, source })
+    builder.spawn(run).map_err(|source| OpenError::Thread { name, source })
 }
 
 fn report(dir: &Path, recovered: &Recovered, keyspace: &Keyspace) {
@@ -457,6 +422,13 @@ fn report(dir: &Path, recovered: &Recovered, keyspace: &Keyspace) {
         bytes = recovered.bytes,
         "opened the store"
     );
+}
+
+/// Walks a scan on; at its end returns the view that its locations are in.
+fn step(shared: &Shared, scan: &mut Scan) -> Result<Option<Arc<View>>, StoreError> {
+    let keyspace = shared.keyspace.read();
+    // Under the lock that the locations are read under, so that all of them are in the view.
+    Ok(scan.step(&keyspace, SCAN_STEP)?.then(|| shared.log.view()))
 }
 
 /// Reads pairs; records that stand near each other in the log are read together.
@@ -504,16 +476,9 @@ fn read_run(view: &View, run: &[Hit], pairs: &mut Vec<KeyValue>) -> Result<(), S
     }
     let segment = view.segment(first)?;
     let mut bytes = vec![0; (last.offset + last.len - first.offset) as usize];
-    segment
-        .file()
-        .read_at(&mut bytes, u64::from(first.offset))
-        .map_err(|error| {
-            StoreError::CorruptRecord(format!(
-                "{}: offset {}: {error}",
-                segment.path().display(),
-                first.offset
-            ))
-        })?;
+    segment.file().read_at(&mut bytes, u64::from(first.offset)).map_err(|error| {
+        StoreError::CorruptRecord(format!("{}: offset {}: {error}", segment.path().display(), first.offset))
+    })?;
     let bytes = bytes::Bytes::from(bytes);
     for hit in run {
         let at = hit.version.location;

@@ -48,14 +48,7 @@ impl WatchSpec {
     /// Watches `range` from `start` on.
     pub fn new(range: KeyRange, start: Revision) -> Self {
         let filter = WatchFilter::default();
-        Self {
-            id: 0,
-            range,
-            start,
-            filter,
-            prev_kv: false,
-            progress_notify: false,
-        }
+        Self { id: 0, range, start, filter, prev_kv: false, progress_notify: false }
     }
 }
 

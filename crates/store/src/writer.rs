@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use stanchion_store_core::{Alarm, Change, Event, Keyspace, Record, StoreError, quota};
+use stanchion_store_core::{Alarm, Change, Event, Journal, Keyspace, Record, StoreError, quota};
 use tokio::sync::mpsc;
 
 pub(crate) use command::{Command, Reply, Sealed};
@@ -52,12 +52,7 @@ struct Batch {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, appender: Appender, queue: mpsc::Receiver<Command>) -> Self {
-        Self {
-            shared,
-            appender,
-            queue,
-            batch: Batch::default(),
-        }
+        Self { shared, appender, queue, batch: Batch::default() }
     }
 
     /// Works until every sender is gone or a stop is asked for, then puts the log in order.
@@ -125,12 +120,8 @@ impl Writer {
         }
         let before = self.appender.pending();
         let mut change = Change::default();
-        let mut context = Context {
-            keyspace,
-            appender: &mut self.appender,
-            change: &mut change,
-            shared: &self.shared,
-        };
+        let mut context =
+            Context { keyspace, appender: &mut self.appender, change: &mut change, shared: &self.shared };
         let (completion, damaged) = command.carry_out(&mut context);
         // Half of a request is in memory and in the batch: neither may become visible.
         if let Some(reason) = damaged
@@ -187,36 +178,40 @@ impl Writer {
     fn seal(&mut self, reply: Reply<Sealed>) {
         let outcome = match self.shared.failure() {
             Some(failure) => Err(failure),
-            None => self
-                .appender
-                .roll()
-                .map_err(|error| refusal_of(&error))
-                .map(|()| Sealed {
-                    first_tail: self.appender.number(),
-                    head: head(&self.shared.keyspace.read(), self.shared.clock.now()),
-                }),
+            None => self.appender.roll().map_err(|error| refusal_of(&error)).map(|()| Sealed {
+                first_tail: self.appender.number(),
+                head: head(&self.shared.keyspace.read(), self.shared.clock.now()),
+            }),
         };
         command::answer(reply, outcome);
     }
 
-    /// Notes what is left of the leases and gives unused room back.
+    /// Refuses what still waits, notes what is left of the leases, marks the end, and gives unused room back.
     fn finish(mut self) {
         self.queue.close();
         while let Ok(command) = self.queue.try_recv() {
             self.batch.completions.push(command.refuse(StoreError::Stopped));
         }
         if self.shared.failure().is_none() {
-            let now = self.shared.clock.now();
-            let mut keyspace = self.shared.keyspace.write();
-            let remaining = keyspace.leases().all_remaining(now);
-            let bound = remaining.len() as u64 * 64;
-            if self.appender.reserve(bound).is_ok() {
-                keyspace.lease_checkpoint(&remaining, &mut self.appender);
+            self.note_leases();
+            self.commit(Instant::now());
+            // In a batch of its own, behind everything that was acknowledged.
+            if self.appender.reserve(SLACK).is_ok() {
+                self.appender.append(&Record::Closed);
             }
         }
         self.commit(Instant::now());
         if let Err(error) = self.appender.give_back_room() {
             tracing::warn!(error = error.chain(), "cannot give back unused room");
+        }
+    }
+
+    fn note_leases(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut keyspace = shared.keyspace.write();
+        let remaining = keyspace.leases().all_remaining(shared.clock.now());
+        if self.appender.reserve(remaining.len() as u64 * LEASE_COST).is_ok() {
+            keyspace.lease_checkpoint(&remaining, &mut self.appender);
         }
     }
 }
@@ -234,16 +229,10 @@ impl Context<'_> {
     fn admit(&mut self, cost: u64) -> Result<(), StoreError> {
         let raised = self.keyspace.alarms().is_raised(Alarm::NoSpace);
         let on_disk = self.shared.log.on_disk() + self.appender.pending() as u64;
-        let outcome = self
-            .keyspace
-            .admit(self.shared.quota, on_disk, cost, self.appender);
+        let outcome = self.keyspace.admit(self.shared.quota, on_disk, cost, self.appender);
         if !raised && self.keyspace.alarms().is_raised(Alarm::NoSpace) {
             let quota = self.shared.quota.bytes();
-            tracing::warn!(
-                on_disk,
-                quota,
-                "the quota is used up: the NOSPACE alarm is raised"
-            );
+            tracing::warn!(on_disk, quota, "the quota is used up: the NOSPACE alarm is raised");
         }
         outcome
     }
@@ -260,21 +249,13 @@ fn refusal_of(error: &LogError) -> StoreError {
 
 /// Returns the records that stand for everything but keys in a rewritten log.
 fn head(keyspace: &Keyspace, now: u64) -> Vec<Record> {
-    let mut head = vec![Record::Base {
-        revision: keyspace.revision(),
-        compacted: keyspace.compacted(),
-    }];
+    let mut head = vec![Record::Base { revision: keyspace.revision(), compacted: keyspace.compacted() }];
     head.extend(keyspace.leases().iter().map(|(id, lease)| Record::LeaseGrant {
         id,
         ttl: lease.ttl,
         remaining: lease.remaining(now),
     }));
-    head.extend(
-        keyspace
-            .alarms()
-            .raised()
-            .map(|alarm| Record::Alarm { alarm, raised: true }),
-    );
+    head.extend(keyspace.alarms().raised().map(|alarm| Record::Alarm { alarm, raised: true }));
     head
 }
 

@@ -22,11 +22,7 @@ pub(super) fn encode(batch: &[Record<'_>], out: &mut Vec<u8>, places: &mut Vec<P
         let offset = u32::try_from(out.len())?;
         encode_record(record, out)?;
         let length = u32::try_from(out.len())? - offset;
-        places.push(Place {
-            segment: 0,
-            offset,
-            length,
-        });
+        places.push(Place { segment: 0, offset, length });
     }
     let payload = out.len() - HEADER;
     ensure!(payload <= MAX_PAYLOAD, "batch of {payload} bytes is too large");
@@ -68,10 +64,7 @@ pub(super) fn check_payload(header: &[u8; HEADER], payload: &[u8]) -> Result<()>
 pub(super) fn first_record(payload: &[u8]) -> Result<(Record<'_>, usize)> {
     let length = RECORD_HEADER + u32_at(payload, 0)? as usize;
     let bytes = payload.get(..length).context("record runs past its frame")?;
-    Ok((
-        Record::decode_body(u64_at(bytes, 8)?, &bytes[RECORD_HEADER..])?,
-        length,
-    ))
+    Ok((Record::decode_body(u64_at(bytes, 8)?, &bytes[RECORD_HEADER..])?, length))
 }
 
 /// Decodes and verifies one record read on its own.

@@ -69,10 +69,7 @@ fn read_frame(segment: &Segment, offset: u64, payload: &mut Vec<u8>) -> Result<(
     let mut header = [0; frame::HEADER];
     segment.read(offset, &mut header)?;
     let length = frame::payload_length(&header)?;
-    ensure!(
-        rest >= (frame::HEADER + length) as u64,
-        "the frame runs past the end of the file"
-    );
+    ensure!(rest >= (frame::HEADER + length) as u64, "the frame runs past the end of the file");
     payload.resize(length, 0);
     segment.read(offset + frame::HEADER as u64, payload)?;
     frame::check_payload(&header, payload)
@@ -83,14 +80,7 @@ fn visit_frame(payload: &[u8], number: u32, start: u64, visit: &mut Visit<'_, Pl
     while at < payload.len() {
         let (record, length) = frame::first_record(&payload[at..])?;
         let offset = u32::try_from(start)? + u32::try_from(frame::HEADER + at)?;
-        visit(
-            &record,
-            Place {
-                segment: number,
-                offset,
-                length: u32::try_from(length)?,
-            },
-        )?;
+        visit(&record, Place { segment: number, offset, length: u32::try_from(length)? })?;
         at += length;
     }
     Ok(())
@@ -106,20 +96,11 @@ fn end_of_log(segment: &mut Segment, offset: u64, error: &anyhow::Error) -> Resu
     }
     if let Some(next) = next_valid_frame(&rest) {
         let next = offset + next as u64;
-        bail!(
-            "{}: damaged: {error:#}; a valid frame follows at {next}",
-            segment.describe(offset)
-        );
+        bail!("{}: damaged: {error:#}; a valid frame follows at {next}", segment.describe(offset));
     }
-    let cut = rest
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
+    let cut = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     segment.cut(offset)?;
-    Ok(Some(format!(
-        "{}: cut a torn tail of {cut} bytes ({error:#})",
-        segment.describe(offset)
-    )))
+    Ok(Some(format!("{}: cut a torn tail of {cut} bytes ({error:#})", segment.describe(offset))))
 }
 
 /// Finds a complete frame after the first byte: then `rest` does not begin with a torn tail.
@@ -134,6 +115,5 @@ fn is_valid_frame(bytes: &[u8]) -> bool {
     let Ok(length) = frame::payload_length(header) else {
         return false;
     };
-    rest.get(..length)
-        .is_some_and(|payload| frame::check_payload(header, payload).is_ok())
+    rest.get(..length).is_some_and(|payload| frame::check_payload(header, payload).is_ok())
 }

@@ -21,10 +21,7 @@ pub(super) fn current_generation(dir: &Path) -> Result<u64> {
     let mut generations = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match name.strip_prefix("generation-").map(str::parse::<u64>) {
             Some(Ok(number)) => generations.push(number),
             Some(Err(_)) => std::fs::remove_dir_all(&path)?,
@@ -78,25 +75,14 @@ impl Copy {
         target.dir = log.dir.join("generation-new");
         std::fs::create_dir_all(target.generation_dir())?;
         target.start_segment()?;
-        Ok(Self {
-            target,
-            bytes: Vec::new(),
-            pending: Vec::new(),
-        })
+        Ok(Self { target, bytes: Vec::new(), pending: Vec::new() })
     }
 
     fn push(&mut self, record: &Record<'_>, moved: &mut Visit<'_, Place>) -> Result<()> {
         let start = self.bytes.len();
         record.encode_body(&mut self.bytes)?;
-        self.pending.push(Pending {
-            revision: record.revision,
-            body: start..self.bytes.len(),
-        });
-        if self.bytes.len() >= BATCH_BYTES {
-            self.flush(moved)
-        } else {
-            Ok(())
-        }
+        self.pending.push(Pending { revision: record.revision, body: start..self.bytes.len() });
+        if self.bytes.len() >= BATCH_BYTES { self.flush(moved) } else { Ok(()) }
     }
 
     /// Synced when the segment is sealed; nobody reads the copy before that.

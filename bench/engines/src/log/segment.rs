@@ -34,25 +34,14 @@ impl Segment {
     pub(super) fn create(dir: &Path, number: u32, previous_length: u64) -> Result<Self> {
         let path = dir.join(format!("{number:08}.seg"));
         let temporary = path.with_extension("tmp");
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&temporary)?;
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&temporary)?;
         let header = encode_header(number, previous_length);
         file.write_all_at(&header, 0)?;
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
         super::sync_dir(dir)?;
         let used = HEADER as u64;
-        Ok(Self {
-            file,
-            path,
-            used,
-            allocated: used,
-            previous_length,
-        })
+        Ok(Self { file, path, used, allocated: used, previous_length })
     }
 
     /// Opens an existing segment and checks its header; `used` is the file length for now.
@@ -62,13 +51,7 @@ impl Segment {
         let mut header = [0; HEADER];
         let previous_length = read_header(&file, &mut header, number)
             .with_context(|| format!("{}: offset 0: bad segment header", path.display()))?;
-        Ok(Self {
-            file,
-            path,
-            used,
-            allocated: used,
-            previous_length,
-        })
+        Ok(Self { file, path, used, allocated: used, previous_length })
     }
 
     pub(super) fn used(&self) -> u64 {
@@ -84,9 +67,7 @@ impl Segment {
     }
 
     pub(super) fn read(&self, offset: u64, into: &mut [u8]) -> Result<()> {
-        self.file
-            .read_exact_at(into, offset)
-            .with_context(|| self.describe(offset))
+        self.file.read_exact_at(into, offset).with_context(|| self.describe(offset))
     }
 
     /// One `pwrite` at the end; returns where it began.
@@ -95,13 +76,10 @@ impl Segment {
         let end = start + bytes.len() as u64;
         while self.allocated < end {
             let target = (self.allocated / STEP + 1) * STEP;
-            self.extend(target, ahead)
-                .with_context(|| format!("extend {}", self.path.display()))?;
+            self.extend(target, ahead).with_context(|| format!("extend {}", self.path.display()))?;
             self.allocated = target;
         }
-        self.file
-            .write_all_at(bytes, start)
-            .with_context(|| self.describe(start))?;
+        self.file.write_all_at(bytes, start).with_context(|| self.describe(start))?;
         self.used = end;
         Ok(start)
     }
@@ -124,9 +102,7 @@ impl Segment {
     }
 
     pub(super) fn sync(&self) -> Result<()> {
-        self.file
-            .sync_data()
-            .with_context(|| format!("sync {}", self.path.display()))
+        self.file.sync_data().with_context(|| format!("sync {}", self.path.display()))
     }
 
     /// Cuts the preallocated rest off and makes the length durable.
@@ -162,13 +138,7 @@ fn encode_header(number: u32, previous_length: u64) -> [u8; HEADER] {
 fn read_header(file: &File, header: &mut [u8; HEADER], number: u32) -> Result<u64> {
     file.read_exact_at(header, 0)?;
     ensure!(header[..8] == MAGIC, "not a segment file");
-    ensure!(
-        u32_at(header, 20)? == crc32c::crc32c(&header[..20]),
-        "checksum mismatch"
-    );
-    ensure!(
-        u32_at(header, 8)? == number,
-        "carries another number than its name"
-    );
+    ensure!(u32_at(header, 20)? == crc32c::crc32c(&header[..20]), "checksum mismatch");
+    ensure!(u32_at(header, 8)? == number, "carries another number than its name");
     u64_at(header, 12)
 }

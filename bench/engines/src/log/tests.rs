@@ -4,10 +4,7 @@ use std::{fs, path::PathBuf};
 
 use super::*;
 
-const OPTIONS: Options = Options {
-    segment_bytes: 4096,
-    ..Options::DEFAULT
-};
+const OPTIONS: Options = Options { segment_bytes: 4096, ..Options::DEFAULT };
 
 fn open(dir: &Path) -> Result<(Log, usize)> {
     let mut count = 0;
@@ -39,10 +36,8 @@ fn filled() -> Result<tempfile::TempDir> {
 }
 
 fn segment(dir: &Path, from_end: usize) -> PathBuf {
-    let mut paths: Vec<_> = fs::read_dir(dir.join("generation-1"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(dir.join("generation-1")).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths[paths.len() - 1 - from_end].clone()
 }
@@ -96,10 +91,7 @@ fn reclaim_keeps_the_living() {
     let dead: Vec<u64> = (1..=100).filter(|revision| revision % 2 == 0).collect();
     let mut places = Vec::new();
     log.reclaim(&dead, &mut |record, place| {
-        places.push(Slot {
-            revision: record.revision,
-            place,
-        });
+        places.push(Slot { revision: record.revision, place });
         Ok(())
     })
     .unwrap();

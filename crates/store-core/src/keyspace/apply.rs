@@ -87,9 +87,7 @@ fn branch(txn: &Txn, holds: bool) -> &[Op] {
 }
 
 fn next<'a>(path: &mut impl Iterator<Item = &'a bool>) -> bool {
-    *path
-        .next()
-        .expect("the path has a turn for every transaction on it")
+    *path.next().expect("the path has a turn for every transaction on it")
 }
 
 fn meets(compare: &Compare, version: &Version, pairs: &impl Pairs) -> Result<bool, StoreError> {
@@ -126,13 +124,7 @@ pub(super) struct Writing<'a, J> {
 impl<'a, J: Journal> Writing<'a, J> {
     pub(super) fn begin(keyspace: &'a mut Keyspace, journal: &'a mut J, change: &'a mut Change) -> Self {
         let revision = keyspace.revision.next();
-        Self {
-            keyspace,
-            journal,
-            change,
-            revision,
-            sub: 0,
-        }
+        Self { keyspace, journal, change, revision, sub: 0 }
     }
 
     /// Makes the revision count, if anything changed.
@@ -142,11 +134,7 @@ impl<'a, J: Journal> Writing<'a, J> {
 
     /// Returns the revision that the request sees: its own as soon as it changed something.
     fn seen(&self) -> Revision {
-        if self.sub == 0 {
-            self.keyspace.revision
-        } else {
-            self.revision
-        }
+        if self.sub == 0 { self.keyspace.revision } else { self.revision }
     }
 
     fn next_sub(&mut self) -> u32 {
@@ -174,19 +162,14 @@ impl<'a, J: Journal> Writing<'a, J> {
             lease: if put.ignore_lease { old_lease } else { put.lease },
         };
         self.store(kv, old_lease);
-        Ok(PutResult {
-            revision: self.revision,
-            prev_kv: stored.filter(|_| put.prev_kv),
-        })
+        Ok(PutResult { revision: self.revision, prev_kv: stored.filter(|_| put.prev_kv) })
     }
 
     fn store(&mut self, kv: KeyValue, old_lease: LeaseId) {
         let sub = self.next_sub();
         let record = Record::Put { kv, sub };
         let location = self.journal.append(&record);
-        let Record::Put { kv, .. } = record else {
-            unreachable!("it was made a line above")
-        };
+        let Record::Put { kv, .. } = record else { unreachable!("it was made a line above") };
         let version = Version {
             modified: kv.modified,
             created: kv.created,
@@ -199,17 +182,11 @@ impl<'a, J: Journal> Writing<'a, J> {
             self.keyspace.leases.detach(old_lease, &kv.key);
             self.keyspace.leases.attach(kv.lease, &kv.key);
         }
-        self.change.events.push(Event {
-            kind: EventKind::Put,
-            kv,
-        });
+        self.change.events.push(Event { kind: EventKind::Put, kv });
     }
 
     pub(super) fn delete_range(&mut self, delete: &DeleteRange) -> Result<DeleteResult, StoreError> {
-        let found = self
-            .keyspace
-            .index
-            .walk(&delete.range, delete.range.start(), self.revision);
+        let found = self.keyspace.index.walk(&delete.range, delete.range.start(), self.revision);
         let mut keys = Vec::new();
         let mut prev_kvs = Vec::new();
         for (key, version) in found {
@@ -222,39 +199,18 @@ impl<'a, J: Journal> Writing<'a, J> {
         for key in &keys {
             self.delete_key(key);
         }
-        Ok(DeleteResult {
-            revision: self.seen(),
-            deleted: keys.len() as u64,
-            prev_kvs,
-        })
+        Ok(DeleteResult { revision: self.seen(), deleted: keys.len() as u64, prev_kvs })
     }
 
     /// Deletes a key that exists.
     pub(super) fn delete_key(&mut self, key: &Bytes) {
         let (revision, sub) = (self.revision, self.next_sub());
-        let location = self.journal.append(&Record::Delete {
-            revision,
-            sub,
-            key: key.clone(),
-        });
-        let lease = self
-            .keyspace
-            .index
-            .newest(key)
-            .map_or(LeaseId::NONE, |version| version.lease);
+        let location = self.journal.append(&Record::Delete { revision, sub, key: key.clone() });
+        let lease = self.keyspace.index.newest(key).map_or(LeaseId::NONE, |version| version.lease);
         self.keyspace.leases.detach(lease, key);
-        self.keyspace
-            .index
-            .push(key, Version::deletion(revision, location));
-        let kv = KeyValue {
-            key: key.clone(),
-            modified: revision,
-            ..KeyValue::default()
-        };
-        self.change.events.push(Event {
-            kind: EventKind::Delete,
-            kv,
-        });
+        self.keyspace.index.push(key, Version::deletion(revision, location));
+        let kv = KeyValue { key: key.clone(), modified: revision, ..KeyValue::default() };
+        self.change.events.push(Event { kind: EventKind::Delete, kv });
     }
 
     pub(super) fn txn<'p>(
@@ -273,11 +229,7 @@ impl<'a, J: Journal> Writing<'a, J> {
                 Op::Txn(nested) => OpResult::Txn(self.nested(nested, path)?),
             });
         }
-        Ok(TxnResult {
-            revision: self.seen(),
-            succeeded,
-            results,
-        })
+        Ok(TxnResult { revision: self.seen(), succeeded, results })
     }
 
     /// Carries out a transaction within; only the outermost tells the revision, as in etcd.
@@ -290,10 +242,7 @@ impl<'a, J: Journal> Writing<'a, J> {
         let path: &mut dyn Iterator<Item = &'p bool> = path;
         let mut path = path;
         let result = self.txn(txn, &mut path)?;
-        Ok(TxnResult {
-            revision: Revision::NONE,
-            ..result
-        })
+        Ok(TxnResult { revision: Revision::NONE, ..result })
     }
 
     fn range(&mut self, query: &RangeQuery) -> Result<RangeResult, StoreError> {

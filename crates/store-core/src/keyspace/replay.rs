@@ -33,12 +33,7 @@ pub struct Replay {
 impl Replay {
     /// Begins with an empty keyspace; the time that is left of leases counts from `now`.
     pub fn begin(now: Millis) -> Self {
-        Self {
-            keyspace: Keyspace::default(),
-            now,
-            last: (Revision::FIRST, 0),
-            base: Revision::FIRST,
-        }
+        Self { keyspace: Keyspace::default(), now, last: (Revision::FIRST, 0), base: Revision::FIRST }
     }
 
     /// Applies the next record of the log.
@@ -69,9 +64,7 @@ impl Replay {
                     return Err(ReplayError::NothingToDelete(revision));
                 }
                 self.keyspace.leases.detach(self.lease_of(&key), &key);
-                self.keyspace
-                    .index
-                    .push(&key, Version::deletion(revision, location));
+                self.keyspace.index.push(&key, Version::deletion(revision, location));
             }
             Record::Compact { revision } => self.keyspace.compacted = revision.max(self.keyspace.compacted),
             Record::LeaseGrant { id, ttl, remaining } => {
@@ -89,6 +82,7 @@ impl Replay {
                 self.base = revision.max(self.base);
                 self.keyspace.compacted = compacted.max(self.keyspace.compacted);
             }
+            Record::Closed => {}
         }
         Ok(())
     }
@@ -103,10 +97,7 @@ impl Replay {
 
     fn advance(&mut self, revision: Revision, sub: u32) -> Result<(), ReplayError> {
         if (revision, sub) <= self.last {
-            return Err(ReplayError::Backwards {
-                found: revision,
-                newest: self.last.0,
-            });
+            return Err(ReplayError::Backwards { found: revision, newest: self.last.0 });
         }
         self.last = (revision, sub);
         self.keyspace.revision = revision;
@@ -114,9 +105,6 @@ impl Replay {
     }
 
     fn lease_of(&self, key: &[u8]) -> LeaseId {
-        self.keyspace
-            .index
-            .newest(key)
-            .map_or(LeaseId::NONE, |version| version.lease)
+        self.keyspace.index.newest(key).map_or(LeaseId::NONE, |version| version.lease)
     }
 }

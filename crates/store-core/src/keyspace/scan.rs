@@ -20,21 +20,8 @@ pub struct Hit {
 impl Hit {
     /// Returns the pair without its value.
     pub fn without_value(&self, key: Bytes) -> KeyValue {
-        let Version {
-            modified,
-            created,
-            version,
-            lease,
-            location: _,
-        } = self.version;
-        KeyValue {
-            key,
-            value: Bytes::new(),
-            created,
-            modified,
-            version,
-            lease,
-        }
+        let Version { modified, created, version, lease, location: _ } = self.version;
+        KeyValue { key, value: Bytes::new(), created, modified, version, lease }
     }
 }
 
@@ -55,20 +42,9 @@ impl Scan {
     /// Begins to carry out `query`; `newest` is the newest revision that may be seen.
     pub fn begin(query: RangeQuery, newest: Revision, keyspace: &Keyspace) -> Result<Self, StoreError> {
         keyspace.check_revision(query.revision, newest)?;
-        let at = if query.revision > Revision::NONE {
-            query.revision
-        } else {
-            newest
-        };
+        let at = if query.revision > Revision::NONE { query.revision } else { newest };
         let from = query.range.start().clone();
-        Ok(Self {
-            query,
-            at,
-            newest,
-            from,
-            hits: Vec::new(),
-            count: 0,
-        })
+        Ok(Self { query, at, newest, from, hits: Vec::new(), count: 0 })
     }
 
     /// Walks at most `budget` keys further; returns whether the walk is over.
@@ -86,10 +62,7 @@ impl Scan {
             if self.hits.len() < wanted && self.query.admits(version.modified, version.created) {
                 let needs_key = self.query.keys_only && self.query.target != SortTarget::Value;
                 let key = needs_key.then(|| Bytes::copy_from_slice(key));
-                self.hits.push(Hit {
-                    version: *version,
-                    key,
-                });
+                self.hits.push(Hit { version: *version, key });
             }
         }
         Ok(true)
@@ -108,33 +81,26 @@ impl Scan {
 
     /// Sorts and cuts what was found.
     pub fn finish(self) -> Selection {
-        let Self {
-            query,
-            newest,
-            mut hits,
-            count,
-            ..
-        } = self;
+        let Self { query, newest, mut hits, count, .. } = self;
+        let order = query.order;
         match query.target {
+            // The walk was by key.
+            SortTarget::Key if order == SortOrder::Descending => hits.reverse(),
             SortTarget::Key | SortTarget::Value => {}
-            SortTarget::Version => hits.sort_by_key(|hit| hit.version.version),
-            SortTarget::Created => hits.sort_by_key(|hit| hit.version.created),
-            SortTarget::Modified => hits.sort_by_key(|hit| hit.version.modified),
+            SortTarget::Version => sort(&mut hits, order, |hit| hit.version.version),
+            SortTarget::Created => sort(&mut hits, order, |hit| hit.version.created),
+            SortTarget::Modified => sort(&mut hits, order, |hit| hit.version.modified),
         }
-        let mut selection = Selection {
-            query,
-            newest,
-            hits,
-            count,
-            more: false,
-        };
-        if selection.query.target != SortTarget::Value {
-            if selection.query.order == SortOrder::Descending {
-                selection.hits.reverse();
-            }
-            selection.more = cut(&mut selection.hits, selection.query.limit);
-        }
-        selection
+        let more = query.target != SortTarget::Value && cut(&mut hits, query.limit);
+        Selection { query, newest, hits, count, more }
+    }
+}
+
+/// Sorts `list`; what is equal stays in the order of keys in either direction, as etcd has it in short lists.
+fn sort<T, K: Ord>(list: &mut [T], order: SortOrder, by: impl Fn(&T) -> K) {
+    match order {
+        SortOrder::Unsorted | SortOrder::Ascending => list.sort_by_key(by),
+        SortOrder::Descending => list.sort_by_key(|item| std::cmp::Reverse(by(item))),
     }
 }
 
@@ -167,10 +133,7 @@ impl Selection {
     pub fn into_result(self, mut kvs: Vec<KeyValue>) -> RangeResult {
         let mut more = self.more;
         if self.query.target == SortTarget::Value {
-            kvs.sort_by(|one, other| one.value.cmp(&other.value));
-            if self.query.order == SortOrder::Descending {
-                kvs.reverse();
-            }
+            sort(&mut kvs, self.query.order, |kv| kv.value.clone());
             more = cut(&mut kvs, self.query.limit);
         }
         if self.query.keys_only {
@@ -178,11 +141,6 @@ impl Selection {
                 kv.value = Bytes::new();
             }
         }
-        RangeResult {
-            revision: self.newest,
-            kvs,
-            more,
-            count: self.count,
-        }
+        RangeResult { revision: self.newest, kvs, more, count: self.count }
     }
 }

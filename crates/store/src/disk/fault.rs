@@ -56,11 +56,7 @@ impl FaultyDisk {
     }
 
     fn wrap(&self, path: &Path, inner: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
-        Box::new(FaultyFile {
-            path: path.to_owned(),
-            inner,
-            state: Arc::clone(&self.0),
-        })
+        Box::new(FaultyFile { path: path.to_owned(), inner, state: Arc::clone(&self.0) })
     }
 }
 
@@ -104,17 +100,10 @@ struct FaultyFile {
 impl FaultyFile {
     fn remember(&self, length: usize, offset: u64) -> io::Result<()> {
         let end = self.inner.len()?;
-        let old = usize::try_from(end.saturating_sub(offset))
-            .unwrap_or(usize::MAX)
-            .min(length);
+        let old = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(length);
         let mut before = vec![0; length];
         self.inner.read_at(&mut before[..old], offset)?;
-        self.state
-            .lock()
-            .unflushed
-            .entry(self.path.clone())
-            .or_default()
-            .push((offset, before));
+        self.state.lock().unflushed.entry(self.path.clone()).or_default().push((offset, before));
         Ok(())
     }
 }
@@ -125,11 +114,7 @@ impl DiskFile for FaultyFile {
         let length = short.map_or(bytes.len(), |short| short.min(bytes.len()));
         self.remember(length, offset)?;
         self.inner.write_at(&bytes[..length], offset)?;
-        if short.is_some() {
-            Err(io::ErrorKind::WriteZero.into())
-        } else {
-            Ok(())
-        }
+        if short.is_some() { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {

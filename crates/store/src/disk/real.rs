@@ -16,18 +16,12 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         Ok(Box::new(RealFile(file)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(
-            OpenOptions::new().read(true).write(true).open(path)?,
-        )))
+        Ok(Box::new(RealFile(OpenOptions::new().read(true).write(true).open(path)?)))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
@@ -90,10 +84,7 @@ fn write_zeros(file: &File, from: u64, length: u64) -> io::Result<()> {
     let mut written = 0;
     while written < length {
         let step = (length - written).min(ZEROS.len() as u64);
-        file.write_all_at(
-            &ZEROS[..usize::try_from(step).unwrap_or(ZEROS.len())],
-            from + written,
-        )?;
+        file.write_all_at(&ZEROS[..usize::try_from(step).unwrap_or(ZEROS.len())], from + written)?;
         written += step;
     }
     Ok(())

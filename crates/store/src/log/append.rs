@@ -35,20 +35,17 @@ impl Appender {
     pub(super) fn new(log: Arc<Log>, segment: Arc<Segment>, number: u32, sequence: u64) -> Self {
         let reserved = segment.len();
         let batch = vec![0; BATCH_HEADER_LEN];
-        Self {
-            log,
-            segment,
-            number,
-            sequence,
-            reserved,
-            batch,
-            first: None,
-        }
+        Self { log, segment, number, sequence, reserved, batch, first: None }
     }
 
     /// Returns the log that this is the end of.
     pub fn log(&self) -> &Arc<Log> {
         &self.log
+    }
+
+    /// Returns how many batches the log has ever had.
+    pub fn batches(&self) -> u64 {
+        self.sequence - 1
     }
 
     /// Returns the bytes of records that are gathered.
@@ -62,10 +59,7 @@ impl Appender {
         if needed > self.reserved {
             let target = needed.next_multiple_of(RESERVE_STEP);
             let path = self.segment.path();
-            self.segment
-                .file()
-                .reserve(target)
-                .map_err(LogError::io("take room for", path))?;
+            self.segment.file().reserve(target).map_err(LogError::io("take room for", path))?;
             self.reserved = target;
         }
         Ok(())
@@ -82,18 +76,11 @@ impl Appender {
         let header = BatchHeader::of(payload, self.sequence, self.segment.header().salt);
         head.copy_from_slice(&header.encode());
         let (offset, path) = (self.segment.len(), self.segment.path());
-        self.segment
-            .file()
-            .write_at(&self.batch, offset)
-            .map_err(LogError::io("write to", path))?;
+        self.segment.file().write_at(&self.batch, offset).map_err(LogError::io("write to", path))?;
         let begin = Instant::now();
-        self.segment
-            .file()
-            .sync_data()
-            .map_err(LogError::io("flush", path))?;
+        self.segment.file().sync_data().map_err(LogError::io("flush", path))?;
         let took = begin.elapsed();
-        self.segment
-            .extend(offset + self.batch.len() as u64, self.first.take());
+        self.segment.extend(offset + self.batch.len() as u64, self.first.take());
         self.log.grew(self.batch.len() as u64);
         self.sequence += 1;
         self.batch.truncate(BATCH_HEADER_LEN);
@@ -104,11 +91,7 @@ impl Appender {
 
     /// Begins a new segment if the current one is full. Nothing may be pending.
     pub fn roll_if_full(&mut self) -> Result<(), LogError> {
-        if self.segment.len() < SEGMENT_BYTES {
-            Ok(())
-        } else {
-            self.roll()
-        }
+        if self.segment.len() < SEGMENT_BYTES { Ok(()) } else { self.roll() }
     }
 
     /// Seals the current segment and begins a new one. Nothing may be pending.
@@ -116,10 +99,7 @@ impl Appender {
         debug_assert_eq!(self.pending(), 0, "a batch belongs to one segment");
         let number = self.number + 1;
         let path = self.log.dir().join(Manifest::tail_name(number));
-        let header = SegmentHeader {
-            salt: random::u64(),
-            first_sequence: self.sequence,
-        };
+        let header = SegmentHeader { salt: random::u64(), first_sequence: self.sequence };
         let created =
             Segment::create(self.log.disk(), path.clone(), self.log.new_id(), header).and_then(|segment| {
                 self.log
@@ -133,10 +113,7 @@ impl Appender {
             Err(error) => {
                 // A file without a whole header would be in the way of the next try.
                 if path.exists() {
-                    self.log
-                        .disk()
-                        .remove(&path)
-                        .map_err(LogError::io("remove", &path))?;
+                    self.log.disk().remove(&path).map_err(LogError::io("remove", &path))?;
                 }
                 return Err(error);
             }
@@ -161,10 +138,7 @@ impl Appender {
     /// Cuts off the room that was taken and not used.
     pub fn give_back_room(&mut self) -> Result<(), LogError> {
         let (len, path) = (self.segment.len(), self.segment.path());
-        self.segment
-            .file()
-            .truncate(len)
-            .map_err(LogError::io("cut", path))?;
+        self.segment.file().truncate(len).map_err(LogError::io("cut", path))?;
         self.reserved = len;
         Ok(())
     }

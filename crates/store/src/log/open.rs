@@ -58,31 +58,11 @@ pub fn open(disk: Arc<dyn Disk>, dir: &Path, now: Millis) -> Result<OpenedLog, L
     reading.run()?;
     reading.remove_leftovers()?;
     reading.cut_torn_end()?;
-    let Reading {
-        manifest,
-        segments,
-        replay,
-        recovered,
-        next_id,
-        next_sequence,
-        last_tail,
-        ..
-    } = reading;
+    let Reading { manifest, segments, replay, recovered, next_id, next_sequence, last_tail, .. } = reading;
     let last = Arc::clone(segments.last().expect("a log has at least one tail segment"));
-    let log = Arc::new(Log::new(
-        disk,
-        dir.to_owned(),
-        manifest,
-        View::of(segments),
-        next_id,
-    ));
+    let log = Arc::new(Log::new(disk, dir.to_owned(), manifest, View::of(segments), next_id));
     let appender = Appender::new(log, last, last_tail, next_sequence);
-    Ok(OpenedLog {
-        keyspace: replay.finish(),
-        appender,
-        recovered,
-        lock,
-    })
+    Ok(OpenedLog { keyspace: replay.finish(), appender, recovered, lock })
 }
 
 /// Reads the whole log in `dir` and changes nothing.
@@ -97,27 +77,16 @@ pub fn verify(disk: &dyn Disk, dir: &Path) -> Result<(Manifest, Keyspace, Recove
     let manifest = Manifest::load(disk, dir)?.ok_or_else(|| LogError::Missing { path: dir.to_owned() })?;
     let mut reading = Reading::new(disk, dir, manifest, 0);
     reading.run()?;
-    let Reading {
-        manifest,
-        replay,
-        recovered,
-        ..
-    } = reading;
+    let Reading { manifest, replay, recovered, .. } = reading;
     Ok((manifest, replay.finish(), recovered))
 }
 
 fn refuse_foreign(dir: &Path) -> Result<(), LogError> {
     if dir.join("member").exists() && !dir.join(manifest::FILE_NAME).exists() {
-        return Err(LogError::Foreign {
-            path: dir.to_owned(),
-            what: "the data of an etcd member",
-        });
+        return Err(LogError::Foreign { path: dir.to_owned(), what: "the data of an etcd member" });
     }
     if dir.exists() && !dir.is_dir() {
-        return Err(LogError::Foreign {
-            path: dir.to_owned(),
-            what: "a file",
-        });
+        return Err(LogError::Foreign { path: dir.to_owned(), what: "a file" });
     }
     Ok(())
 }
@@ -131,29 +100,18 @@ fn restrict(dir: &Path) -> Result<(), LogError> {
 
 fn lock(dir: &Path) -> Result<File, LogError> {
     let path = dir.join("LOCK");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(LogError::io("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(LogError::InUse { path }),
-        Err(TryLockError::Error(source)) => Err(LogError::Io {
-            doing: "lock",
-            path,
-            source,
-        }),
+        Err(TryLockError::Error(source)) => Err(LogError::Io { doing: "lock", path, source }),
     }
 }
 
 /// Makes an empty log: its first segment, then the manifest that makes it count.
 fn create(disk: &dyn Disk, dir: &Path) -> Result<Manifest, LogError> {
-    let manifest = Manifest::new(Ids {
-        cluster: random::u64(),
-        member: random::u64(),
-    });
+    let manifest = Manifest::new(Ids { cluster: random::u64(), member: random::u64() });
     let path = dir.join(Manifest::tail_name(manifest.first_tail));
     if path.exists() {
         // The manifest comes last, so a first segment without one is of a creation that was interrupted,
@@ -168,17 +126,8 @@ fn create(disk: &dyn Disk, dir: &Path) -> Result<Manifest, LogError> {
         }
         disk.remove(&path).map_err(LogError::io("remove", &path))?;
     }
-    Segment::create(
-        disk,
-        path,
-        0,
-        SegmentHeader {
-            salt: random::u64(),
-            first_sequence: 1,
-        },
-    )?;
-    disk.sync_dir(dir)
-        .map_err(LogError::io("flush the directory", dir))?;
+    Segment::create(disk, path, 0, SegmentHeader { salt: random::u64(), first_sequence: 1 })?;
+    disk.sync_dir(dir).map_err(LogError::io("flush the directory", dir))?;
     manifest.store(disk, dir)?;
     Ok(manifest)
 }
@@ -226,9 +175,7 @@ impl<'a> Reading<'a> {
 
     /// Finds the last tail segment, and files that do not count.
     fn find_files(&mut self) -> Result<(), LogError> {
-        let bases: Vec<_> = (1..=self.manifest.base.len())
-            .map(|n| self.manifest.base_name(n))
-            .collect();
+        let bases: Vec<_> = (1..=self.manifest.base.len()).map(|n| self.manifest.base_name(n)).collect();
         for path in self.disk.list(self.dir).map_err(LogError::io("list", self.dir))? {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
@@ -318,14 +265,8 @@ impl<'a> Reading<'a> {
         source: SegmentHeaderError,
     ) -> Result<(), LogError> {
         let unborn = matches!(source, SegmentHeaderError::Short(_))
-            || is_zero(
-                self.disk
-                    .open(&path)
-                    .map_err(LogError::io("open", &path))?
-                    .as_ref(),
-                0,
-            )
-            .map_err(LogError::io("read", &path))?;
+            || is_zero(self.disk.open(&path).map_err(LogError::io("open", &path))?.as_ref(), 0)
+                .map_err(LogError::io("read", &path))?;
         if !unborn {
             return Err(LogError::Header { path, source });
         }
@@ -347,11 +288,7 @@ impl<'a> Reading<'a> {
                 }
                 Ok(None) => break None,
                 Err(BatchError::Io(source)) => {
-                    return Err(LogError::Io {
-                        doing: "read",
-                        path,
-                        source,
-                    });
+                    return Err(LogError::Io { doing: "read", path, source });
                 }
                 Err(BatchError::Damaged(problem)) => break Some((reader.offset(), problem.to_owned())),
             }
@@ -379,13 +316,11 @@ impl<'a> Reading<'a> {
                 first = stored.change().map(|(revision, _)| revision);
             }
             let offset = u64::from(stored.location.offset);
-            self.replay
-                .apply(stored.record, stored.location)
-                .map_err(|source| LogError::History {
-                    path: path(),
-                    offset,
-                    source,
-                })?;
+            self.replay.apply(stored.record, stored.location).map_err(|source| LogError::History {
+                path: path(),
+                offset,
+                source,
+            })?;
         }
         Ok(first)
     }
@@ -398,11 +333,7 @@ impl<'a> Reading<'a> {
         problem: String,
         is_last: bool,
     ) -> Result<(), LogError> {
-        let read = |source| LogError::Io {
-            doing: "read",
-            path: segment.path().to_owned(),
-            source,
-        };
+        let read = |source| LogError::Io { doing: "read", path: segment.path().to_owned(), source };
         if is_zero(segment.file(), offset).map_err(read)? {
             return Ok(());
         }
@@ -432,11 +363,7 @@ struct End {
 }
 
 fn damaged(segment: &Segment, offset: u64, problem: impl Into<String>) -> LogError {
-    LogError::Damaged {
-        path: segment.path().to_owned(),
-        offset,
-        problem: problem.into(),
-    }
+    LogError::Damaged { path: segment.path().to_owned(), offset, problem: problem.into() }
 }
 
 fn number_of_tail(name: &str) -> Option<u32> {

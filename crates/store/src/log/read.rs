@@ -51,14 +51,7 @@ impl BatchReader {
     /// Reads what counts of `segment`, from the batch at `offset` on.
     pub fn at(segment: Arc<Segment>, offset: u64) -> Self {
         let until = segment.len();
-        Self {
-            segment,
-            offset,
-            until,
-            next_sequence: None,
-            window: Vec::new(),
-            window_at: 0,
-        }
+        Self { segment, offset, until, next_sequence: None, window: Vec::new(), window_at: 0 }
     }
 
     /// Reads a segment of which it is not known yet how much counts: all of the file, from the first batch on.
@@ -66,14 +59,7 @@ impl BatchReader {
         let until = segment.file().len()?;
         let next_sequence = Some(segment.header().first_sequence);
         let offset = SEGMENT_HEADER_LEN as u64;
-        Ok(Self {
-            segment,
-            offset,
-            until,
-            next_sequence,
-            window: Vec::new(),
-            window_at: 0,
-        })
+        Ok(Self { segment, offset, until, next_sequence, window: Vec::new(), window_at: 0 })
     }
 
     /// Returns where the next batch begins.
@@ -101,10 +87,7 @@ impl BatchReader {
         let Some(header) = BatchHeader::decode(head, salt) else {
             return Err(BatchError::Damaged("no batch header stands here"));
         };
-        if self
-            .next_sequence
-            .is_some_and(|expected| header.sequence != expected)
-        {
+        if self.next_sequence.is_some_and(|expected| header.sequence != expected) {
             return Err(BatchError::Damaged("the batch is out of sequence"));
         }
         if self.offset + header.batch_len() > self.until {
@@ -116,11 +99,7 @@ impl BatchReader {
         if BatchHeader::of(payload, header.sequence, salt) != header {
             return Err(BatchError::Damaged("the batch's checksum does not fit"));
         }
-        let batch = Batch {
-            offset,
-            header,
-            payload: Bytes::copy_from_slice(payload),
-        };
+        let batch = Batch { offset, header, payload: Bytes::copy_from_slice(payload) };
         self.offset += header.batch_len();
         self.next_sequence = Some(header.sequence + 1);
         Ok(Some(batch))
@@ -132,8 +111,7 @@ impl BatchReader {
         let window_end = self.window_at + self.window.len() as u64;
         if offset < self.window_at || end > window_end {
             let wanted = (end - offset).max((WINDOW as u64).min(self.until - offset));
-            self.window
-                .resize(usize::try_from(wanted).map_err(io::Error::other)?, 0);
+            self.window.resize(usize::try_from(wanted).map_err(io::Error::other)?, 0);
             self.window_at = offset;
             self.segment.file().read_at(&mut self.window, offset)?;
         }
@@ -205,10 +183,7 @@ pub fn records(segment: u32, batch: Batch) -> impl Iterator<Item = Result<Stored
 /// after `revision`.
 pub fn records_from(view: &View, revision: Revision) -> impl Iterator<Item = Result<Stored, StoreError>> {
     let segments = view.ordered();
-    let first = segments
-        .iter()
-        .rposition(|segment| segment.offset_of(revision).is_some())
-        .unwrap_or(0);
+    let first = segments.iter().rposition(|segment| segment.offset_of(revision).is_some()).unwrap_or(0);
     let readers: Vec<_> = segments[first..]
         .iter()
         .map(|segment| {
@@ -238,11 +213,7 @@ fn all_records(mut reader: BatchReader) -> impl Iterator<Item = Result<Stored, S
                 Ok(None) => return None,
                 Err(error) => {
                     failed = true;
-                    let place = format!(
-                        "{}: offset {}",
-                        reader.segment().path().display(),
-                        reader.offset()
-                    );
+                    let place = format!("{}: offset {}", reader.segment().path().display(), reader.offset());
                     return Some(Err(StoreError::CorruptRecord(format!("{place}: {error}"))));
                 }
             }

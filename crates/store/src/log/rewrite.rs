@@ -47,23 +47,12 @@ pub fn rewrite(
     let before = log.on_disk();
     let view = log.view();
     let boundary = log.dir().join(Manifest::tail_name(first_tail));
-    let sealed = view
-        .ordered()
-        .iter()
-        .position(|segment| segment.path() == boundary);
+    let sealed = view.ordered().iter().position(|segment| segment.path() == boundary);
     let sealed = &view.ordered()[..sealed.expect("the boundary is a segment of the log")];
 
     let old = log.manifest();
     let generation = old.generation + 1;
-    let mut base = Base::new(
-        log,
-        Manifest {
-            generation,
-            base: Vec::new(),
-            first_tail,
-            ..old
-        },
-    );
+    let mut base = Base::new(log, Manifest { generation, base: Vec::new(), first_tail, ..old });
     let written = copy(sealed, keyspace, head, &mut base).and_then(|()| base.finish());
     let (manifest, segments) = match written {
         Ok(written) => written,
@@ -81,17 +70,8 @@ pub fn rewrite(
         relocate(segment, keyspace)?;
     }
     log.change_view(|view| View::of(view.ordered().to_vec()));
-    remove(
-        log,
-        &sealed
-            .iter()
-            .map(|segment| segment.path().to_owned())
-            .collect::<Vec<_>>(),
-    )?;
-    Ok(RewriteOutcome {
-        before,
-        after: log.on_disk(),
-    })
+    remove(log, &sealed.iter().map(|segment| segment.path().to_owned()).collect::<Vec<_>>())?;
+    Ok(RewriteOutcome { before, after: log.on_disk() })
 }
 
 /// An error, and the files that were made before it.
@@ -127,9 +107,7 @@ fn copy_segment(
 
 /// Whether the index points at the record. Other records are summed up in the head of the new log.
 fn is_of_use(stored: &Stored, keyspace: &Keyspace) -> bool {
-    stored
-        .change()
-        .is_some_and(|(modified, key)| keyspace.index().points_at(key, modified, stored.location))
+    stored.change().is_some_and(|(modified, key)| keyspace.index().points_at(key, modified, stored.location))
 }
 
 fn relocate(segment: &Arc<Segment>, keyspace: &RwLock<Keyspace>) -> Result<(), LogError> {
@@ -156,28 +134,16 @@ fn for_each_batch(
             Ok(Some(batch)) => batch,
             Ok(None) => return Ok(()),
             Err(BatchError::Io(source)) => {
-                return Err(LogError::Io {
-                    doing: "read",
-                    path: segment.path().to_owned(),
-                    source,
-                });
+                return Err(LogError::Io { doing: "read", path: segment.path().to_owned(), source });
             }
             Err(BatchError::Damaged(problem)) => {
                 let (path, offset) = (segment.path().to_owned(), reader.offset());
-                return Err(LogError::Damaged {
-                    path,
-                    offset,
-                    problem: problem.to_owned(),
-                });
+                return Err(LogError::Damaged { path, offset, problem: problem.to_owned() });
             }
         };
-        let stored = records(segment.id(), batch)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|bad| LogError::Record {
-                path: segment.path().to_owned(),
-                offset: bad.offset,
-                source: bad.error,
-            })?;
+        let stored = records(segment.id(), batch).collect::<Result<Vec<_>, _>>().map_err(|bad| {
+            LogError::Record { path: segment.path().to_owned(), offset: bad.offset, source: bad.error }
+        })?;
         each(stored)?;
     }
 }
@@ -186,9 +152,7 @@ fn remove(log: &Log, paths: &[PathBuf]) -> Result<(), LogError> {
     for path in paths {
         log.disk().remove(path).map_err(LogError::io("remove", path))?;
     }
-    log.disk()
-        .sync_dir(log.dir())
-        .map_err(LogError::io("flush the directory", log.dir()))
+    log.disk().sync_dir(log.dir()).map_err(LogError::io("flush the directory", log.dir()))
 }
 
 /// The new base segments while they are written.
@@ -205,22 +169,11 @@ struct Base<'a> {
 impl<'a> Base<'a> {
     fn new(log: &'a Log, manifest: Manifest) -> Self {
         let batch = vec![0; BATCH_HEADER_LEN];
-        Self {
-            log,
-            manifest,
-            segments: Vec::new(),
-            sequence: 1,
-            reserved: 0,
-            batch,
-            first: None,
-        }
+        Self { log, manifest, segments: Vec::new(), sequence: 1, reserved: 0, batch, first: None }
     }
 
     fn paths(&self) -> Vec<PathBuf> {
-        self.segments
-            .iter()
-            .map(|segment| segment.path().to_owned())
-            .collect()
+        self.segments.iter().map(|segment| segment.path().to_owned()).collect()
     }
 
     fn add(&mut self, record: &Record) -> Result<(), LogError> {
@@ -232,11 +185,7 @@ impl<'a> Base<'a> {
             };
         }
         record.encode(&mut self.batch);
-        if self.batch.len() >= BATCH_BYTES {
-            self.write_batch()
-        } else {
-            Ok(())
-        }
+        if self.batch.len() >= BATCH_BYTES { self.write_batch() } else { Ok(()) }
     }
 
     fn write_batch(&mut self) -> Result<(), LogError> {
@@ -248,17 +197,11 @@ impl<'a> Base<'a> {
         let end = offset + self.batch.len() as u64;
         if end > self.reserved {
             self.reserved = end.next_multiple_of(RESERVE_STEP);
-            segment
-                .file()
-                .reserve(self.reserved)
-                .map_err(LogError::io("take room for", path))?;
+            segment.file().reserve(self.reserved).map_err(LogError::io("take room for", path))?;
         }
         let (head, payload) = self.batch.split_at_mut(BATCH_HEADER_LEN);
         head.copy_from_slice(&BatchHeader::of(payload, self.sequence, segment.header().salt).encode());
-        segment
-            .file()
-            .write_at(&self.batch, offset)
-            .map_err(LogError::io("write to", path))?;
+        segment.file().write_at(&self.batch, offset).map_err(LogError::io("write to", path))?;
         segment.extend(end, self.first.take());
         self.sequence += 1;
         self.batch.truncate(BATCH_HEADER_LEN);
@@ -275,14 +218,8 @@ impl<'a> Base<'a> {
         if let Some(full) = self.segments.last() {
             seal(full)?;
         }
-        let path = self
-            .log
-            .dir()
-            .join(self.manifest.base_name(self.segments.len() + 1));
-        let header = SegmentHeader {
-            salt: random::u64(),
-            first_sequence: self.sequence,
-        };
+        let path = self.log.dir().join(self.manifest.base_name(self.segments.len() + 1));
+        let header = SegmentHeader { salt: random::u64(), first_sequence: self.sequence };
         let segment = Arc::new(Segment::create(self.log.disk(), path, self.log.new_id(), header)?);
         self.segments.push(Arc::clone(&segment));
         self.reserved = segment.len();
@@ -290,9 +227,8 @@ impl<'a> Base<'a> {
     }
 
     fn finish(mut self) -> Result<(Manifest, Vec<Arc<Segment>>), Failed> {
-        let flushed = self
-            .write_batch()
-            .and_then(|()| self.segments.last().map_or(Ok(()), |last| seal(last)));
+        let flushed =
+            self.write_batch().and_then(|()| self.segments.last().map_or(Ok(()), |last| seal(last)));
         let flushed = flushed.and_then(|()| {
             self.log
                 .disk()
@@ -308,12 +244,6 @@ impl<'a> Base<'a> {
 }
 
 fn seal(segment: &Segment) -> Result<(), LogError> {
-    segment
-        .file()
-        .truncate(segment.len())
-        .map_err(LogError::io("cut", segment.path()))?;
-    segment
-        .file()
-        .sync_data()
-        .map_err(LogError::io("flush", segment.path()))
+    segment.file().truncate(segment.len()).map_err(LogError::io("cut", segment.path()))?;
+    segment.file().sync_data().map_err(LogError::io("flush", segment.path()))
 }

@@ -40,8 +40,7 @@ impl Segment {
         let file = disk.create(&path).map_err(LogError::io("create", &path))?;
         let len = SEGMENT_HEADER_LEN as u64;
         file.reserve(len).map_err(LogError::io("take room for", &path))?;
-        file.write_at(&header.encode(), 0)
-            .map_err(LogError::io("write", &path))?;
+        file.write_at(&header.encode(), 0).map_err(LogError::io("write", &path))?;
         file.sync_data().map_err(LogError::io("flush", &path))?;
         Ok(Self::over(file, path, id, header))
     }
@@ -63,14 +62,7 @@ impl Segment {
 
     fn over(file: Box<dyn DiskFile>, path: PathBuf, id: u32, header: SegmentHeader) -> Self {
         let len = AtomicU64::new(SEGMENT_HEADER_LEN as u64);
-        Self {
-            id,
-            path,
-            file,
-            header,
-            len,
-            marks: Mutex::default(),
-        }
+        Self { id, path, file, header, len, marks: Mutex::default() }
     }
 
     /// Returns the id that locations carry.
@@ -120,26 +112,16 @@ impl Segment {
     /// Reads the record at `location`.
     pub fn read(&self, location: Location) -> Result<Record, StoreError> {
         let mut bytes = vec![0; location.len as usize];
-        self.file
-            .read_at(&mut bytes, u64::from(location.offset))
-            .map_err(|error| {
-                StoreError::CorruptRecord(format!(
-                    "{}: offset {}: {error}",
-                    self.path.display(),
-                    location.offset
-                ))
-            })?;
+        self.file.read_at(&mut bytes, u64::from(location.offset)).map_err(|error| {
+            StoreError::CorruptRecord(format!("{}: offset {}: {error}", self.path.display(), location.offset))
+        })?;
         self.decode(&mut Bytes::from(bytes), location)
     }
 
     /// Decodes the record at the front of `bytes`, which stands at `location`.
     pub fn decode(&self, bytes: &mut Bytes, location: Location) -> Result<Record, StoreError> {
         Record::decode(bytes).map_err(|error| {
-            StoreError::CorruptRecord(format!(
-                "{}: offset {}: {error}",
-                self.path.display(),
-                location.offset
-            ))
+            StoreError::CorruptRecord(format!("{}: offset {}: {error}", self.path.display(), location.offset))
         })
     }
 

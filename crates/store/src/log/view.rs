@@ -23,10 +23,7 @@ pub struct View {
 impl View {
     /// Makes a view of segments in the order of the log.
     pub fn of(ordered: Vec<Arc<Segment>>) -> Self {
-        let by_id = ordered
-            .iter()
-            .map(|segment| (segment.id(), Arc::clone(segment)))
-            .collect();
+        let by_id = ordered.iter().map(|segment| (segment.id(), Arc::clone(segment))).collect();
         Self { ordered, by_id }
     }
 
@@ -37,8 +34,7 @@ impl View {
 
     /// Adds segments that locations point to while they are not, or no longer, part of the log.
     pub fn also(mut self, others: &[Arc<Segment>]) -> Self {
-        self.by_id
-            .extend(others.iter().map(|segment| (segment.id(), Arc::clone(segment))));
+        self.by_id.extend(others.iter().map(|segment| (segment.id(), Arc::clone(segment))));
         self
     }
 

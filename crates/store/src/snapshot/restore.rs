@@ -96,12 +96,7 @@ pub fn inspect(path: &Path) -> Result<SnapshotInfo, RestoreError> {
         reader.skip()?;
     }
     let sha256 = reader.finish(false)?;
-    Ok(SnapshotInfo {
-        ids: contents.ids,
-        revision: Revision(contents.revision),
-        bytes: reader.total,
-        sha256,
-    })
+    Ok(SnapshotInfo { ids: contents.ids, revision: Revision(contents.revision), bytes: reader.total, sha256 })
 }
 
 /// Makes a store in `dir`, which must be empty or missing, from the snapshot at `path`.
@@ -129,10 +124,7 @@ fn fill(
     options: RestoreOptions,
 ) -> Result<Restored, RestoreError> {
     let base = contents.base.clone();
-    let manifest = Manifest {
-        base,
-        ..Manifest::new(contents.ids)
-    };
+    let manifest = Manifest { base, ..Manifest::new(contents.ids) };
     for (position, length) in contents.base.iter().enumerate() {
         reader.copy(disk, &dir.join(manifest.base_name(position + 1)), *length)?;
     }
@@ -160,18 +152,8 @@ fn bump(dir: &Path, options: RestoreOptions) -> Result<(), LogError> {
         return Ok(());
     }
     let mut opened = log::open(Arc::new(RealDisk), dir, 0)?;
-    let revision = Revision(
-        opened
-            .keyspace
-            .revision()
-            .0
-            .saturating_add(options.bump_revision.max(0)),
-    );
-    let compacted = if options.mark_compacted {
-        revision
-    } else {
-        opened.keyspace.compacted()
-    };
+    let revision = Revision(opened.keyspace.revision().0.saturating_add(options.bump_revision.max(0)));
+    let compacted = if options.mark_compacted { revision } else { opened.keyspace.compacted() };
     opened.appender.reserve(1024)?;
     opened.appender.append(&Record::Base { revision, compacted });
     opened.appender.commit()?;
@@ -183,18 +165,10 @@ fn refuse_full(dir: &Path) -> Result<(), LogError> {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(source) => {
-            return Err(LogError::Io {
-                doing: "list",
-                path: dir.to_owned(),
-                source,
-            });
+            return Err(LogError::Io { doing: "list", path: dir.to_owned(), source });
         }
     };
-    if not_empty {
-        Err(LogError::NotEmpty { path: dir.to_owned() })
-    } else {
-        Ok(())
-    }
+    if not_empty { Err(LogError::NotEmpty { path: dir.to_owned() }) } else { Ok(()) }
 }
 
 /// Takes away what a failed restore left. The directory was empty before.
@@ -219,10 +193,7 @@ struct Reader {
 
 impl Reader {
     fn open(path: &Path) -> Result<Self, RestoreError> {
-        let read = |source| RestoreError::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let read = |source| RestoreError::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(read)?;
         let total = file.metadata().map_err(read)?.len();
         let reader = Self {
@@ -239,10 +210,7 @@ impl Reader {
     }
 
     fn problem(&self, problem: impl Into<String>) -> RestoreError {
-        RestoreError::NotASnapshot {
-            path: self.path.clone(),
-            problem: problem.into(),
-        }
+        RestoreError::NotASnapshot { path: self.path.clone(), problem: problem.into() }
     }
 
     fn read(&mut self, length: u64) -> Result<Vec<u8>, RestoreError> {
@@ -252,10 +220,7 @@ impl Reader {
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         self.file
             .read_exact(&mut bytes)
-            .map_err(|source| RestoreError::Read {
-                path: self.path.clone(),
-                source,
-            })?;
+            .map_err(|source| RestoreError::Read { path: self.path.clone(), source })?;
         self.digest.update(&bytes);
         self.left -= length;
         Ok(bytes)
@@ -267,12 +232,8 @@ impl Reader {
         if magic != MAGIC {
             return Err(self.problem("this is no snapshot of a stanchion store"));
         }
-        let number = |bytes: &[u8]| {
-            bytes
-                .iter()
-                .rev()
-                .fold(0u64, |number, byte| number << 8 | u64::from(*byte))
-        };
+        let number =
+            |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
         let (version, length) = (number(&rest[..4]), number(&rest[4..]));
         if version != u64::from(FORMAT_VERSION) {
             return Err(self.problem(format!(
@@ -289,8 +250,7 @@ impl Reader {
     /// Writes the next `length` bytes to a new file, durably.
     fn copy(&mut self, disk: &RealDisk, path: &Path, length: u64) -> Result<(), RestoreError> {
         let file = disk.create(path).map_err(LogError::io("create", path))?;
-        file.reserve(length)
-            .map_err(LogError::io("take room for", path))?;
+        file.reserve(length).map_err(LogError::io("take room for", path))?;
         let mut at = 0;
         while at < length {
             let bytes = self.read((length - at).min(COPY_STEP as u64))?;
@@ -301,8 +261,7 @@ impl Reader {
     }
 
     fn skip(&mut self) -> Result<(), RestoreError> {
-        self.read((self.left - DIGEST_LEN).min(COPY_STEP as u64))
-            .map(drop)
+        self.read((self.left - DIGEST_LEN).min(COPY_STEP as u64)).map(drop)
     }
 
     /// Compares the checksum; returns it.
@@ -310,15 +269,10 @@ impl Reader {
         let mut found = [0; DIGEST_LEN as usize];
         self.file
             .read_exact(&mut found)
-            .map_err(|source| RestoreError::Read {
-                path: self.path.clone(),
-                source,
-            })?;
+            .map_err(|source| RestoreError::Read { path: self.path.clone(), source })?;
         let computed = self.digest.clone().finalize();
         if !skip_check && found[..] != computed[..] {
-            return Err(RestoreError::Checksum {
-                path: self.path.clone(),
-            });
+            return Err(RestoreError::Checksum { path: self.path.clone() });
         }
         Ok(found.iter().map(|byte| format!("{byte:02x}")).collect())
     }

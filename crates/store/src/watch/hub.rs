@@ -93,24 +93,13 @@ impl Hub {
             last_watcher: 0,
             streams: 0,
         };
-        Self {
-            inner: Mutex::new(inner),
-            max_watchers,
-        }
-    }
-
-    pub(crate) fn revision(&self) -> Revision {
-        self.inner.lock().revision
+        Self { inner: Mutex::new(inner), max_watchers }
     }
 
     pub(crate) fn counts(&self) -> HubCounts {
         let inner = self.inner.lock();
         let lagging = inner.watchers.values().filter(|watcher| !watcher.synced).count() as u64;
-        HubCounts {
-            watchers: inner.watchers.len() as u64,
-            streams: inner.streams,
-            lagging,
-        }
+        HubCounts { watchers: inner.watchers.len() as u64, streams: inner.streams, lagging }
     }
 
     /// Tells watches what happened up to `revision`. Called by the writer, in the order of revisions.
@@ -139,13 +128,16 @@ impl Hub {
         self.inner.lock().streams += 1;
     }
 
-    /// Creates a watch; its first message says so, or why not.
-    pub(super) fn create(&self, spec: WatchSpec, mailbox: &Arc<Mailbox>, ids: &mut Ids) {
+    /// Creates a watch and returns its id; its first message says so, or why not.
+    pub(super) fn create(&self, spec: WatchSpec, mailbox: &Arc<Mailbox>, ids: &mut Ids) -> Option<i64> {
         let mut inner = self.inner.lock();
         let revision = inner.revision;
         match self.admit(&inner, &spec, ids) {
-            Ok(()) => inner.create(spec, mailbox, ids),
-            Err(error) => mailbox.push(Notice::Refused { revision, error }),
+            Ok(()) => Some(inner.create(spec, mailbox, ids)),
+            Err(error) => {
+                mailbox.push(Notice::Refused { revision, error });
+                None
+            }
         }
     }
 
@@ -170,10 +162,7 @@ impl Hub {
         if inner.remove(watcher).is_none() {
             return false;
         }
-        mailbox.push(Notice::Canceled {
-            id,
-            revision: inner.revision,
-        });
+        mailbox.push(Notice::Canceled { id, revision: inner.revision });
         true
     }
 
@@ -188,10 +177,7 @@ impl Hub {
     /// Returns what is needed to complete events, unless the watch is gone.
     pub(super) fn facts(&self, watcher: u64) -> Option<Facts> {
         let inner = self.inner.lock();
-        inner.watchers.get(&watcher).map(|watcher| Facts {
-            id: watcher.id,
-            prev_kv: watcher.prev_kv,
-        })
+        inner.watchers.get(&watcher).map(|watcher| Facts { id: watcher.id, prev_kv: watcher.prev_kv })
     }
 
     /// Returns the watches among `keys` that lag, and the newest revision to read up to.
@@ -200,12 +186,7 @@ impl Hub {
         let lagging = keys.iter().filter_map(|key| {
             let watcher = inner.watchers.get(key)?;
             let (range, filter) = (watcher.range.clone(), watcher.filter);
-            Some(Lagging {
-                watcher: *key,
-                next: watcher.next,
-                range,
-                filter,
-            })
+            Some(Lagging { watcher: *key, next: watcher.next, range, filter })
         });
         (lagging.collect(), inner.revision)
     }
@@ -232,11 +213,7 @@ impl Hub {
         let mut inner = self.inner.lock();
         let revision = inner.revision;
         let ended = inner.remove(watcher)?;
-        Some(Notice::Compacted {
-            id: ended.id,
-            revision,
-            compacted,
-        })
+        Some(Notice::Compacted { id: ended.id, revision, compacted })
     }
 
     /// Answers a request for progress once nothing waits to be told; returns whether it did.
@@ -247,10 +224,7 @@ impl Hub {
             return None;
         }
         mail.progress_requested = false;
-        Some(Notice::Progress {
-            id: None,
-            revision: inner.revision,
-        })
+        Some(Notice::Progress { id: None, revision: inner.revision })
     }
 
     /// Tells the watches of a stream that asked for it, and that heard nothing lately, the newest revision.
@@ -262,10 +236,7 @@ impl Hub {
                 continue;
             };
             if watcher.progress_notify && watcher.synced && watcher.quiet {
-                watcher.mailbox.push(Notice::Progress {
-                    id: Some(watcher.id),
-                    revision,
-                });
+                watcher.mailbox.push(Notice::Progress { id: Some(watcher.id), revision });
             }
             watcher.quiet = true;
         }
@@ -273,32 +244,17 @@ impl Hub {
 }
 
 impl Inner {
-    fn create(&mut self, spec: WatchSpec, mailbox: &Arc<Mailbox>, ids: &mut Ids) {
-        let WatchSpec {
-            id,
-            range,
-            start,
-            filter,
-            prev_kv,
-            progress_notify,
-        } = spec;
+    fn create(&mut self, spec: WatchSpec, mailbox: &Arc<Mailbox>, ids: &mut Ids) -> i64 {
+        let WatchSpec { id, range, start, filter, prev_kv, progress_notify } = spec;
         let id = if id == 0 { ids.free() } else { id };
         self.last_watcher += 1;
         let key = self.last_watcher;
         let newest = self.revision;
-        let next = if start > Revision::NONE {
-            start
-        } else {
-            newest.next()
-        };
+        let next = if start > Revision::NONE { start } else { newest.next() };
         let synced = next > newest;
         ids.by_id.insert(id, key);
         let mut mail = mailbox.lock();
-        mail.queue
-            .push_back(super::mailbox::Mail::Notice(Notice::Created {
-                id,
-                revision: newest,
-            }));
+        mail.queue.push_back(super::mailbox::Mail::Notice(Notice::Created { id, revision: newest }));
         if synced {
             self.table.insert(&range, key);
         } else {
@@ -307,18 +263,10 @@ impl Inner {
         drop(mail);
         mailbox.notify.notify_one();
         let mailbox = Arc::clone(mailbox);
-        let watcher = Watcher {
-            mailbox,
-            id,
-            range,
-            filter,
-            prev_kv,
-            progress_notify,
-            next,
-            synced,
-            quiet: true,
-        };
+        let watcher =
+            Watcher { mailbox, id, range, filter, prev_kv, progress_notify, next, synced, quiet: true };
         self.watchers.insert(key, watcher);
+        id
     }
 
     fn remove(&mut self, key: u64) -> Option<Watcher> {

@@ -47,10 +47,7 @@ impl Inner {
         }
         self.events += events.len();
         self.bytes += bytes;
-        self.queue.push_back(Mail::Events {
-            watcher,
-            events: std::mem::take(events),
-        });
+        self.queue.push_back(Mail::Events { watcher, events: std::mem::take(events) });
         true
     }
 

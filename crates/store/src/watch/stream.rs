@@ -26,9 +26,7 @@ struct State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.shared
-            .hub
-            .remove_stream(self.ids.get_mut().by_id.values().copied());
+        self.shared.hub.remove_stream(self.ids.get_mut().by_id.values().copied());
     }
 }
 
@@ -52,23 +50,14 @@ pub(crate) fn open(shared: &Arc<Shared>) -> (WatchHandle, WatchStream) {
         mailbox: Arc::new(Mailbox::default()),
         ids: Mutex::default(),
     });
-    (
-        WatchHandle(Arc::clone(&state)),
-        WatchStream {
-            state,
-            ready: VecDeque::new(),
-        },
-    )
+    (WatchHandle(Arc::clone(&state)), WatchStream { state, ready: VecDeque::new() })
 }
 
 impl WatchHandle {
-    /// Creates a watch; [`Notice::Created`] or [`Notice::Refused`] answers.
-    pub fn create(&self, spec: WatchSpec) {
+    /// Creates a watch and returns its id; [`Notice::Created`] or [`Notice::Refused`] answers.
+    pub fn create(&self, spec: WatchSpec) -> Option<i64> {
         let state = &self.0;
-        state
-            .shared
-            .hub
-            .create(spec, &state.mailbox, &mut state.ids.lock());
+        state.shared.hub.create(spec, &state.mailbox, &mut state.ids.lock())
     }
 
     /// Ends a watch; [`Notice::Canceled`] answers. Returns whether there was such a watch.
@@ -113,11 +102,7 @@ impl WatchStream {
             }
             let (mail, lagging, closed) = {
                 let mut inner = self.state.mailbox.lock();
-                (
-                    inner.pop(),
-                    inner.lagging.iter().copied().collect::<Vec<_>>(),
-                    inner.closed,
-                )
+                (inner.pop(), inner.lagging.iter().copied().collect::<Vec<_>>(), inner.closed)
             };
             if let Some(mail) = mail {
                 if let Some(notice) = self.complete(mail)? {
@@ -160,29 +145,18 @@ impl State {
             return Ok(None);
         };
         let events = events.into_iter().map(|event| {
-            let prev_kv = if facts.prev_kv && !event.is_create() {
-                self.before(&event)?
-            } else {
-                None
-            };
+            let prev_kv = if facts.prev_kv && !event.is_create() { self.before(&event)? } else { None };
             Ok(WatchEvent { event, prev_kv })
         });
         let events = events.collect::<Result<_, StoreError>>()?;
-        Ok(Some(Notice::Events {
-            id: facts.id,
-            revision,
-            events,
-        }))
+        Ok(Some(Notice::Events { id: facts.id, revision, events }))
     }
 
     /// Reads the pair that an event replaced.
     fn before(&self, event: &Event) -> Result<Option<KeyValue>, StoreError> {
         let (location, view) = {
             let keyspace = self.shared.keyspace.read();
-            (
-                keyspace.before(&event.kv.key, event.kv.modified),
-                self.shared.log.view(),
-            )
+            (keyspace.before(&event.kv.key, event.kv.modified), self.shared.log.view())
         };
         location.map(|location| view.pair(location)).transpose()
     }
@@ -237,14 +211,7 @@ struct Chunk<'a> {
 impl<'a> Chunk<'a> {
     fn new(lagging: &'a [Lagging]) -> Self {
         let found = lagging.iter().map(|_| Vec::new()).collect();
-        Self {
-            lagging,
-            found,
-            events: 0,
-            bytes: 0,
-            last: Revision::NONE,
-            stopped: false,
-        }
+        Self { lagging, found, events: 0, bytes: 0, last: Revision::NONE, stopped: false }
     }
 
     /// Takes the next record of the log; returns whether to go on.
@@ -292,20 +259,10 @@ fn detached(event: &Event) -> Event {
 
 fn event_of(record: Record) -> Option<Event> {
     match record {
-        Record::Put { kv, .. } => Some(Event {
-            kind: EventKind::Put,
-            kv,
-        }),
+        Record::Put { kv, .. } => Some(Event { kind: EventKind::Put, kv }),
         Record::Delete { revision, key, .. } => {
-            let kv = KeyValue {
-                key,
-                modified: revision,
-                ..KeyValue::default()
-            };
-            Some(Event {
-                kind: EventKind::Delete,
-                kv,
-            })
+            let kv = KeyValue { key, modified: revision, ..KeyValue::default() };
+            Some(Event { kind: EventKind::Delete, kv })
         }
         _ => None,
     }

@@ -152,9 +152,7 @@ impl Context<'_> {
 
     fn lease_grant(&mut self, id: LeaseId, ttl: i64) -> Result<i64, StoreError> {
         self.admit(LEASE_COST)?;
-        let granted = self
-            .keyspace
-            .lease_grant(id, ttl, self.shared.clock.now(), self.appender)?;
+        let granted = self.keyspace.lease_grant(id, ttl, self.shared.clock.now(), self.appender)?;
         self.shared.metrics.lease_granted.inc();
         Ok(granted)
     }
@@ -176,9 +174,7 @@ impl Context<'_> {
     }
 
     fn lease_renew(&mut self, id: LeaseId) -> Option<i64> {
-        let renewed = self
-            .keyspace
-            .lease_renew(id, self.shared.clock.now(), self.appender)?;
+        let renewed = self.keyspace.lease_renew(id, self.shared.clock.now(), self.appender)?;
         self.shared.metrics.lease_renewed.inc();
         Some(renewed)
     }

@@ -1,0 +1,41 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{completions, store, version};
+use crate::output::Format;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  something failed that is none of the below
+  2  the command line is wrong
+  3  what was checked is not in order: a damaged store, a raised alarm
+  4  a server cannot be reached, or refused
+  5  the disk is full, cannot be written, or is in use
+
+Data goes to stdout, logs and errors to stderr. NO_COLOR is respected.";
+
+/// Keeps stateful services standing on Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "stanchion", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// How data is printed.
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    pub(crate) output: Format,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The store: a revisioned key-value store that speaks the etcd v3 API.
+    #[command(subcommand)]
+    Store(store::Command),
+    /// Print the version, the commit it was built from, and the API levels it serves.
+    Version(version::Arguments),
+    /// Print a completion script for a shell.
+    Completions(completions::Arguments),
+}

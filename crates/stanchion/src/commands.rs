@@ -1,0 +1,20 @@
+//! One module per subcommand.
+
+pub(crate) mod completions;
+pub(crate) mod store;
+pub(crate) mod version;
+
+use crate::cli::{Cli, Command};
+use crate::error::Failure;
+
+/// Carries out the command line.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Store(command) => store::run(command, cli.output),
+        Command::Version(arguments) => version::run(&arguments, cli.output),
+        Command::Completions(arguments) => {
+            completions::run(&arguments);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Everything that is printed: data on stdout, failures on stderr.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the module that prints")]
+
+use std::io::IsTerminal;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::error::Failure;
+use crate::exit::Exit;
+
+/// How data is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One JSON document.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// A row of a table: what it says, and the value.
+pub(crate) type Row = (&'static str, String);
+
+/// Data that can be printed in every format.
+pub(crate) trait Report: Serialize {
+    /// Returns the rows of the table.
+    fn rows(&self) -> Vec<Row>;
+}
+
+/// Prints data.
+pub(crate) fn report(report: &impl Report, format: Format) -> Result<(), Failure> {
+    match format {
+        Format::Table => {
+            let rows = report.rows();
+            let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+            for (name, value) in rows {
+                println!("{name:width$}  {value}");
+            }
+        }
+        Format::Json => {
+            let text =
+                serde_json::to_string_pretty(report).map_err(|error| Failure::new(Exit::Failure, error))?;
+            println!("{text}");
+        }
+        Format::Yaml => {
+            let value = serde_json::to_value(report).map_err(|error| Failure::new(Exit::Failure, error))?;
+            print!("{}", yaml(&value));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a flat report as YAML. Strings are quoted as JSON quotes them, which YAML reads.
+fn yaml(value: &serde_json::Value) -> String {
+    let serde_json::Value::Object(fields) = value else { return format!("{value}\n") };
+    fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+}
+
+/// Prints text as it is.
+pub(crate) fn text(text: &str) {
+    print!("{text}");
+}
+
+/// Prints a failure, its causes and what to do about it.
+pub(crate) fn failure(failure: &Failure) {
+    let colour =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let (red, bold, plain) = if colour { ("\x1b[31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
+    let mut chain = failure.chain().into_iter();
+    eprintln!("{red}{bold}error:{plain} {}", chain.next().unwrap_or_default());
+    for cause in chain {
+        eprintln!("  caused by: {cause}");
+    }
+    if let Some(advice) = failure.advice() {
+        eprintln!("  try: {advice}");
+    }
+}
+
+/// Writes bytes for people: 1.5 MiB.
+#[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {} ({bytes} B)", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_units() {
+        assert_eq!(bytes(512), "512 B");
+        assert_eq!(bytes(1536), "1.5 KiB (1536 B)");
+        assert_eq!(bytes(2 << 30), "2.0 GiB (2147483648 B)");
+    }
+
+    #[test]
+    fn yaml_is_quoted_like_json() {
+        let value = serde_json::json!({"a": "x: y", "b": [1, 2], "c": null});
+        assert_eq!(yaml(&value), "a: \"x: y\"\nb: [1,2]\nc: null\n");
+    }
+}
