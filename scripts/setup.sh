@@ -115,20 +115,30 @@ ensure_nextest() {
     cargo install --locked cargo-nextest
 }
 
+# protoc_works PROTOC: whether it starts and finds the definitions that come with it, which Debian packages apart.
+protoc_works() {
+    local folder works=true
+    folder="$(mktemp -d)"
+    printf 'syntax = "proto3";\nimport "google/protobuf/descriptor.proto";\n' >"${folder}/probe.proto"
+    "$1" -I "${folder}" -o /dev/null "${folder}/probe.proto" 2>/dev/null || works=false
+    rm -rf "${folder}"
+    [[ ${works} == true ]]
+}
+
 # protoc compiles the API's .proto files during the build.
 ensure_protoc() {
     [[ -z ${PROTOC:-} ]] || return 0
-    have protoc && return
+    have protoc && protoc_works protoc && return
     local wrapper="${peers}/bin/protoc"
     if [[ ! -x ${wrapper} ]]; then
         step "installing protoc"
-        need_apt protoc protobuf-compiler
+        need_apt protoc protobuf-compiler libprotobuf-dev
         if can_be_root; then
-            install_packages protobuf-compiler
+            install_packages protobuf-compiler libprotobuf-dev
             hash -r
-            have protoc && return
+            have protoc && protoc_works protoc && return
         fi
-        unpack_packages protobuf-compiler
+        unpack_packages protobuf-compiler libprotobuf-dev
         write_protoc_wrapper "${wrapper}"
     fi
     export PROTOC="${wrapper}"
@@ -151,7 +161,7 @@ write_protoc_wrapper() {
         printf 'exec %q "$@"\n' "${peers}/usr/bin/protoc"
     } >"${wrapper}.new"
     chmod +x "${wrapper}.new"
-    "${wrapper}.new" --version >/dev/null || die "the unpacked protoc does not start"
+    protoc_works "${wrapper}.new" || die "the unpacked protoc does not work"
     mv "${wrapper}.new" "${wrapper}"
 }
 

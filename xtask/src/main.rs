@@ -57,11 +57,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         Some(Command::Tidy) => {
             let findings = tidy::run(Path::new("."))?;
             findings.iter().for_each(output::line);
-            Ok(if findings.is_empty() {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::from(FOUND)
-            })
+            Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
         }
         Some(Command::Help) => {
             output::line(USAGE);

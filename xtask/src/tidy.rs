@@ -48,23 +48,13 @@ pub(crate) struct Finding {
 
 impl Finding {
     fn new(path: &str, line: usize, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            what: what.into(),
-            mend: mend.into(),
-        }
+        Self { path: path.to_owned(), line, what: what.into(), mend: mend.into() }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            path,
-            line,
-            what,
-            mend,
-        } = self;
+        let Self { path, line, what, mend } = self;
         write!(f, "{path}:{line}: {what} — {mend}")
     }
 }
@@ -84,9 +74,6 @@ mod tests {
     #[test]
     fn a_finding_prints_on_one_line_with_its_place_first() {
         let finding = Finding::new("crates/a/src/lib.rs", 7, "a tab", "indent with spaces");
-        assert_eq!(
-            finding.to_string(),
-            "crates/a/src/lib.rs:7: a tab — indent with spaces"
-        );
+        assert_eq!(finding.to_string(), "crates/a/src/lib.rs:7: a tab — indent with spaces");
     }
 }

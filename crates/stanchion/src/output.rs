@@ -57,7 +57,7 @@ pub(crate) fn report(report: &impl Report, format: Format) -> Result<(), Failure
 /// Writes a flat report as YAML. Strings are quoted as JSON quotes them, which YAML reads.
 fn yaml(value: &serde_json::Value) -> String {
     let serde_json::Value::Object(fields) = value else { return format!("{value}\n") };
-    fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+    fields.iter().fold(String::new(), |text, (name, value)| text + &format!("{name}: {value}\n"))
 }
 
 /// Prints text as it is.

@@ -16,7 +16,7 @@ pub use scan::{Hit, Scan, Selection};
 use crate::alarm::{Alarm, Alarms};
 use crate::error::StoreError;
 use crate::index::{Index, Purged};
-use crate::lease::{Leases, seconds};
+use crate::lease::{Leases, Renewal, seconds};
 use crate::quota::{self, Quota};
 use crate::record::{DELETE_OVERHEAD, Record};
 use crate::request::{DeleteRange, DeleteResult, Put, PutResult, Txn, TxnResult};
@@ -231,13 +231,11 @@ impl Keyspace {
         Ok(())
     }
 
-    /// Gives a lease its whole time again; returns that time in seconds, or nothing if the lease is no more.
-    pub fn lease_renew(&mut self, id: LeaseId, now: Millis, journal: &mut impl Journal) -> Option<i64> {
-        let renewal = self.leases.renew(id, now)?;
-        if renewal.must_record {
-            journal.append(&Record::LeaseRemaining { id, remaining: seconds(renewal.ttl) });
-        }
-        Some(renewal.ttl)
+    /// Gives a lease its whole time again, unless it is no more.
+    ///
+    /// If the log has to be told, [`Self::lease_checkpoint`] tells it. Until then a restart leaves the lease less.
+    pub fn lease_renew(&mut self, id: LeaseId, now: Millis) -> Option<Renewal> {
+        self.leases.renew(id, now)
     }
 
     /// Writes down what is left of leases; returns how many.

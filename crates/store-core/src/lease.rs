@@ -91,13 +91,13 @@ impl Leases {
         self.by_id.get(&id)
     }
 
-    /// Gives the lease its whole time again, unless it has ended.
+    /// Gives the lease its whole time again, unless it has ended. The caller tells the log if it must be told.
     pub fn renew(&mut self, id: LeaseId, now: Millis) -> Option<Renewal> {
-        let lease = self.by_id.get(&id).filter(|lease| lease.expiry > now)?;
-        let (full, recorded, ttl) = (lease.full(), lease.recorded, lease.ttl);
-        self.set_remaining(id, full, now);
-        // In memory the log counts as told: the caller writes the record before anything else changes.
-        Some(Renewal { ttl, must_record: recorded < full })
+        let lease = self.by_id.get_mut(&id).filter(|lease| lease.expiry > now)?;
+        self.by_expiry.remove(&(lease.expiry, id));
+        lease.expiry = now.saturating_add(lease.full());
+        self.by_expiry.insert((lease.expiry, id));
+        Some(Renewal { ttl: lease.ttl, must_record: lease.recorded < lease.full() })
     }
 
     /// Sets what is left of a lease, as the log has it.
@@ -209,6 +209,7 @@ mod tests {
         leases.recorded(ID, 90_000);
         assert_eq!(leases.due_checkpoints(19_999, 9), []);
         assert_eq!(leases.renew(ID, 20_000), Some(Renewal { ttl: 100, must_record: true }));
+        leases.recorded(ID, 100_000);
         assert_eq!(leases.renew(ID, 20_001), Some(Renewal { ttl: 100, must_record: false }));
     }
 

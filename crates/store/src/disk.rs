@@ -39,5 +39,5 @@ pub trait DiskFile: Debug + Send + Sync {
     /// Cuts the file to `length`.
     fn truncate(&self, length: u64) -> io::Result<()>;
     /// Returns the file's length.
-    fn len(&self) -> io::Result<u64>;
+    fn length(&self) -> io::Result<u64>;
 }

@@ -25,7 +25,7 @@ const LEASES_PER_TICK: usize = 500;
 /// Keys that a purge visits under one lock.
 const PURGE_STEP: usize = 512;
 /// Compaction by revisions looks this often, as etcd does.
-const REVISION_COMPACTION_TICK: Duration = Duration::from_secs(300);
+const REVISION_COMPACTION_TICK: Duration = Duration::from_mins(5);
 /// How long the writer may take to answer.
 const WRITER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -178,11 +178,11 @@ impl Housekeeper {
         let sealed = self.ask(Command::Seal)?;
         let outcome = rewrite(&self.shared.log, &self.shared.keyspace, sealed.first_tail, &sealed.head);
         Metrics::observe(&self.shared.metrics.defrags, begin.elapsed());
-        outcome.map_err(|error| self.rewrite_error(&error))
+        outcome.map_err(|error| Self::rewrite_error(&error))
     }
 
     /// Says what a failed rewrite means. The old log stays in force, unless it is the index that is half moved.
-    fn rewrite_error(&self, error: &LogError) -> StoreError {
+    fn rewrite_error(error: &LogError) -> StoreError {
         if error.is_full() {
             return StoreError::DiskFull(format!(
                 "{}; a defragmentation needs room for what is in use",
@@ -237,7 +237,7 @@ impl Compactor {
     fn new(mode: AutoCompaction, now: Instant) -> Self {
         let interval = match mode {
             // etcd looks ten times a period, and compacts at most once an hour's period.
-            AutoCompaction::Periodic(period) => (period.min(Duration::from_secs(3600)) / 10).max(LEASE_TICK),
+            AutoCompaction::Periodic(period) => (period.min(Duration::from_hours(1)) / 10).max(LEASE_TICK),
             AutoCompaction::Revisions(_) => REVISION_COMPACTION_TICK,
         };
         Self { mode, interval, next: now + interval, seen: VecDeque::new() }

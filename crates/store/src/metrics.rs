@@ -23,6 +23,7 @@ pub struct GrpcLabels {
 }
 
 /// The labels of etcd's counter of answered calls.
+#[expect(clippy::struct_field_names, reason = "the fields are the labels, and their names are etcd's")]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct GrpcCodeLabels {
     /// `etcdserverpb.KV` and so on.

@@ -10,6 +10,7 @@ mod lease;
 mod listen;
 mod maintenance;
 mod meter;
+mod oversize;
 mod status;
 mod tls;
 mod watch;
@@ -67,7 +68,7 @@ impl Default for ServerOptions {
             tls: None,
             allow_insecure: false,
             max_concurrent_streams: 1_000_000,
-            progress_interval: Duration::from_secs(600),
+            progress_interval: Duration::from_mins(10),
         }
     }
 }
@@ -193,7 +194,7 @@ async fn serve_clients(service: Service, listener: listen::Listener, max_streams
     let served = tonic::transport::Server::builder()
         .accept_http1(true)
         .max_concurrent_streams(max_streams)
-        .http2_keepalive_interval(Some(Duration::from_secs(2 * 3600)))
+        .http2_keepalive_interval(Some(Duration::from_hours(2)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .add_routes(routes(&service))
         .serve_with_incoming_shutdown(listener.incoming(), stopped(&service))
@@ -233,7 +234,8 @@ fn routes(service: &Service) -> Routes {
         .add_service(served!(cluster_server::ClusterServer))
         .add_service(served!(maintenance_server::MaintenanceServer))
         .add_service(served!(auth_server::AuthServer));
-    Routes::from(grpc.into_axum_router().merge(http::router(service)))
+    let grpc = grpc.into_axum_router().layer(axum::middleware::map_response(oversize::rename));
+    Routes::from(grpc.merge(http::router(service)))
 }
 
 /// The address of a connection's other end, for logs.

@@ -78,7 +78,7 @@ impl Snapshot {
         let parts: Vec<_> = view
             .ordered()
             .iter()
-            .map(|segment| (is_base(segment), Arc::clone(segment), segment.len()))
+            .map(|segment| (is_base(segment), Arc::clone(segment), segment.end()))
             .collect();
         let lengths =
             |base: bool| parts.iter().filter(move |part| part.0 == base).map(|part| part.2).collect();

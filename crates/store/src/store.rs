@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use stanchion_store_core::{
@@ -26,6 +27,10 @@ use crate::{API_VERSION, hash};
 
 /// Keys that a read walks under one lock, so that writers wait only shortly.
 const SCAN_STEP: usize = 2048;
+/// How often a read of the newest revision begins anew when compactions overtake it.
+const SCAN_TRIES: usize = 10;
+/// How long it waits in between.
+const SCAN_PAUSE: Duration = Duration::from_millis(2);
 /// A range with more pairs than this is read on a thread that may block.
 const INLINE_PAIRS: usize = 256;
 /// Neighbouring records up to this far apart are read at once.
@@ -218,20 +223,30 @@ impl Store {
     /// Reads a range.
     pub async fn range(&self, query: RangeQuery) -> Result<RangeResult, StoreError> {
         query.check()?;
+        self.0.shared.metrics.ranges.inc();
+        let newest = query.revision == Revision::NONE;
+        for _ in 0..SCAN_TRIES {
+            match self.scan(query.clone()).await {
+                // A compaction overtook the walk. The newest revision can always be read, so it begins anew.
+                Err(StoreError::Compacted(_)) if newest => tokio::time::sleep(SCAN_PAUSE).await,
+                outcome => return outcome,
+            }
+        }
+        Err(StoreError::Timeout)
+    }
+
+    async fn scan(&self, query: RangeQuery) -> Result<RangeResult, StoreError> {
         let shared = &self.0.shared;
-        shared.metrics.ranges.inc();
         let mut scan = {
             let keyspace = shared.keyspace.read();
             keyspace.refuse_if_corrupt()?;
             Scan::begin(query, shared.visible(), &keyspace)?
         };
-        let view = loop {
-            if let Some(view) = step(shared, &mut scan)? {
-                break view;
-            }
+        let mut views = Views::default();
+        while !views.step(shared, &mut scan)? {
             tokio::task::yield_now().await;
-        };
-        let selection = scan.finish();
+        }
+        let (selection, view) = (scan.finish(), views.into_view());
         let kvs = if selection.hits.len() <= INLINE_PAIRS {
             read_pairs(&view, &selection.hits)?
         } else {
@@ -424,11 +439,33 @@ fn report(dir: &Path, recovered: &Recovered, keyspace: &Keyspace) {
     );
 }
 
-/// Walks a scan on; at its end returns the view that its locations are in.
-fn step(shared: &Shared, scan: &mut Scan) -> Result<Option<Arc<View>>, StoreError> {
-    let keyspace = shared.keyspace.read();
-    // Under the lock that the locations are read under, so that all of them are in the view.
-    Ok(scan.step(&keyspace, SCAN_STEP)?.then(|| shared.log.view()))
+/// The views that were in force while a scan went on; a rewrite may have moved records meanwhile.
+#[derive(Default)]
+struct Views(Vec<Arc<View>>);
+
+impl Views {
+    /// Walks the scan on; returns whether it is over.
+    fn step(&mut self, shared: &Shared, scan: &mut Scan) -> Result<bool, StoreError> {
+        let keyspace = shared.keyspace.read();
+        let over = scan.step(&keyspace, SCAN_STEP)?;
+        // Under the lock that the locations were read under, so that all of them are in the view.
+        let view = shared.log.view();
+        if self.0.last().is_none_or(|last| !Arc::ptr_eq(last, &view)) {
+            self.0.push(view);
+        }
+        Ok(over)
+    }
+
+    /// Returns one view that has the segments of all.
+    fn into_view(mut self) -> Arc<View> {
+        match (self.0.pop(), self.0.as_slice()) {
+            (Some(only), []) => only,
+            (Some(last), others) => {
+                Arc::new(others.iter().fold(View::clone(&last), |all, other| all.merged(other)))
+            }
+            (None, _) => Arc::default(),
+        }
+    }
 }
 
 /// Reads pairs; records that stand near each other in the log are read together.

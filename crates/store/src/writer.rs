@@ -29,6 +29,8 @@ pub(crate) const QUEUE: usize = 5000;
 const LOCK_STEP: usize = 32;
 /// Requests that one flush carries at the most.
 const MAX_BATCH: usize = 1024;
+/// Bytes of records that one request may append: places in a segment have 32 bits.
+const MAX_REQUEST_RECORDS: u64 = 1 << 30;
 /// Bytes of records that a request appends beyond what its own bound says: an alarm.
 const SLACK: u64 = 256;
 
@@ -57,6 +59,7 @@ impl Writer {
 
     /// Works until every sender is gone or a stop is asked for, then puts the log in order.
     pub(crate) fn run(mut self) {
+        let _guard = PanicGuard(Arc::clone(&self.shared));
         while let Some(first) = self.queue.blocking_recv() {
             if !self.round(first) {
                 break;
@@ -110,11 +113,7 @@ impl Writer {
     }
 
     fn carry_out(&mut self, command: Command, keyspace: &mut Keyspace, full: Option<&LogError>) {
-        let refusal = self.shared.failure().or_else(|| match full {
-            Some(error) => Some(refusal_of(error)),
-            None => self.reserve(&command, keyspace).err(),
-        });
-        if let Some(error) = refusal {
+        if let Err(error) = self.admit(&command, keyspace, full) {
             self.shared.metrics.proposals_failed.inc();
             return self.batch.completions.push(command.refuse(error));
         }
@@ -133,8 +132,26 @@ impl Writer {
         self.batch.completions.push(completion);
     }
 
-    fn reserve(&mut self, command: &Command, keyspace: &Keyspace) -> Result<(), StoreError> {
+    /// Refuses a request for which nothing can be written, and takes room for the others.
+    fn admit(
+        &mut self,
+        command: &Command,
+        keyspace: &Keyspace,
+        full: Option<&LogError>,
+    ) -> Result<(), StoreError> {
+        if command.needs_no_disk() {
+            return Ok(());
+        }
+        if let Some(failure) = self.shared.failure() {
+            return Err(failure);
+        }
+        if let Some(error) = full {
+            return Err(refusal_of(error));
+        }
         let bound = command.bound(keyspace) + SLACK;
+        if bound > MAX_REQUEST_RECORDS {
+            return Err(StoreError::RequestTooLarge);
+        }
         self.appender.reserve(bound).map_err(|error| refusal_of(&error))
     }
 
@@ -212,6 +229,17 @@ impl Writer {
         let remaining = keyspace.leases().all_remaining(shared.clock.now());
         if self.appender.reserve(remaining.len() as u64 * LEASE_COST).is_ok() {
             keyspace.lease_checkpoint(&remaining, &mut self.appender);
+        }
+    }
+}
+
+/// Has writes refused, and health checks fail, should the writer ever panic.
+struct PanicGuard(Arc<Shared>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail("the writer thread panicked".to_owned());
         }
     }
 }

@@ -44,31 +44,16 @@ const IMPURE_CRATES: &[&str] = &[
 /// What must not be written, and what to do instead.
 const IMPURE_PATHS: &[(&[&str], &str)] = &[
     (&["std", "env"], "take the setting as a validated value"),
-    (
-        &["std", "fs"],
-        "return an effect and let the shell touch the disk",
-    ),
-    (
-        &["std", "net"],
-        "return an effect and let the shell speak to the network",
-    ),
-    (
-        &["std", "process"],
-        "return an effect and let the shell act on processes",
-    ),
-    (
-        &["std", "thread"],
-        "the shell owns threads; a core is driven by its caller",
-    ),
+    (&["std", "fs"], "return an effect and let the shell touch the disk"),
+    (&["std", "net"], "return an effect and let the shell speak to the network"),
+    (&["std", "process"], "return an effect and let the shell act on processes"),
+    (&["std", "thread"], "the shell owns threads; a core is driven by its caller"),
     (&["Instant", "now"], "take `now` as an argument"),
     (&["SystemTime", "now"], "take `now` as an argument"),
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let cores = tree
-        .packages
-        .iter()
-        .filter(|package| package.name.ends_with("-core"));
+    let cores = tree.packages.iter().filter(|package| package.name.ends_with("-core"));
     cores
         .flat_map(|package| [check_dependencies(tree, package), check_sources(tree, package)])
         .flatten()
@@ -78,10 +63,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 fn check_dependencies(tree: &Tree, package: &Package) -> Vec<Finding> {
     let manifest = package.manifest();
     let text = tree.text(&manifest).unwrap_or_default();
-    let impure = package
-        .dependencies
-        .iter()
-        .filter(|name| IMPURE_CRATES.contains(&name.as_str()));
+    let impure = package.dependencies.iter().filter(|name| IMPURE_CRATES.contains(&name.as_str()));
     let finding = |name: &String| {
         Finding::new(
             &manifest,
@@ -104,28 +86,16 @@ fn dependency_line(manifest: &str, name: &str) -> usize {
 
 fn check_sources(tree: &Tree, package: &Package) -> Vec<Finding> {
     let src = package.src();
-    let product = tree
-        .rust_sources()
-        .filter(|(path, _)| path.starts_with(&src) && !is_test_source(path));
-    product
-        .flat_map(|(path, text)| check_source(path, text))
-        .collect()
+    let product = tree.rust_sources().filter(|(path, _)| path.starts_with(&src) && !is_test_source(path));
+    product.flat_map(|(path, text)| check_source(path, text)).collect()
 }
 
 fn check_source(path: &str, text: &str) -> Vec<Finding> {
     match rust_source::paths(text) {
-        Ok(written) => written
-            .iter()
-            .filter_map(|written| impurity(path, written))
-            .collect(),
+        Ok(written) => written.iter().filter_map(|written| impurity(path, written)).collect(),
         Err(error) => {
             let line = error.span().start().line;
-            vec![Finding::new(
-                path,
-                line,
-                "cannot be read as Rust",
-                "mend the syntax, then run this again",
-            )]
+            vec![Finding::new(path, line, "cannot be read as Rust", "mend the syntax, then run this again")]
         }
     }
 }
@@ -137,12 +107,7 @@ fn impurity(path: &str, written: &WrittenPath) -> Option<Finding> {
         _ => segments.windows(impure.len()).any(|window| window == impure),
     };
     let (_, mend) = IMPURE_PATHS.iter().find(|(impure, _)| matches(impure))?;
-    Some(Finding::new(
-        path,
-        written.line,
-        format!("a core crate uses {}", segments.join("::")),
-        *mend,
-    ))
+    Some(Finding::new(path, written.line, format!("a core crate uses {}", segments.join("::")), *mend))
 }
 
 #[cfg(test)]

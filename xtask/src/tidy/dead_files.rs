@@ -17,15 +17,11 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 fn misnamed(tree: &Tree) -> impl Iterator<Item = Finding> {
-    let named = tree
-        .rust_sources()
-        .filter(|(path, _)| path.rsplit('/').next() == Some("mod.rs"));
+    let named = tree.rust_sources().filter(|(path, _)| path.rsplit('/').next() == Some("mod.rs"));
     named.map(|(path, _)| {
         let folder = parent(path);
-        let mend = format!(
-            "name it {folder}.rs (shared by tests: {}/<suite>/main.rs declares it)",
-            parent(folder)
-        );
+        let mend =
+            format!("name it {folder}.rs (shared by tests: {}/<suite>/main.rs declares it)", parent(folder));
         Finding::new(path, 1, "a module's file is named mod.rs", mend)
     })
 }
@@ -39,12 +35,7 @@ fn dead_in<'a>(tree: &'a Tree, package: &'a Package) -> impl Iterator<Item = Fin
     let sources = tree.rust_sources().map(|(path, _)| path);
     let ours = sources.filter(move |path| folders.iter().any(|folder| path.starts_with(folder)));
     ours.filter(move |path| !reached.contains(*path)).map(|path| {
-        Finding::new(
-            path,
-            1,
-            "no `mod` leads to this file",
-            "declare it in its parent module, or delete it",
-        )
+        Finding::new(path, 1, "no `mod` leads to this file", "declare it in its parent module, or delete it")
     })
 }
 
@@ -71,9 +62,7 @@ fn locate(tree: &Tree, module: &ModuleFile, path: &str, folder: &str) -> Option<
     }
     let child_folder = format!("{folder}/{}", module.names.join("/"));
     let candidates = [format!("{child_folder}.rs"), format!("{child_folder}/mod.rs")];
-    let child = candidates
-        .into_iter()
-        .find(|candidate| tree.files.contains_key(candidate))?;
+    let child = candidates.into_iter().find(|candidate| tree.files.contains_key(candidate))?;
     Some((child, child_folder))
 }
 

@@ -12,9 +12,7 @@ const TEST_LIMIT: usize = 1200;
 const EXEMPTION: &str = "uniform catalogue";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    tree.rust_sources()
-        .filter_map(|(path, text)| check_source(path, text))
-        .collect()
+    tree.rust_sources().filter_map(|(path, text)| check_source(path, text)).collect()
 }
 
 fn check_source(path: &str, text: &str) -> Option<Finding> {
@@ -25,23 +23,13 @@ fn check_source(path: &str, text: &str) -> Option<Finding> {
     }
     let mend =
         format!("split it by a noun of the domain, or say in its module doc why it is one {EXEMPTION}");
-    Some(Finding::new(
-        path,
-        limit + 1,
-        format!("{lines} lines, over the limit of {limit}"),
-        mend,
-    ))
+    Some(Finding::new(path, limit + 1, format!("{lines} lines, over the limit of {limit}"), mend))
 }
 
 /// The text of the leading `//!` lines, joined by spaces.
 fn module_doc(text: &str) -> String {
-    let leading = text
-        .lines()
-        .take_while(|line| line.is_empty() || line.starts_with("//"));
-    let doc: Vec<&str> = leading
-        .filter_map(|line| line.strip_prefix("//!"))
-        .map(str::trim)
-        .collect();
+    let leading = text.lines().take_while(|line| line.is_empty() || line.starts_with("//"));
+    let doc: Vec<&str> = leading.filter_map(|line| line.strip_prefix("//!")).map(str::trim).collect();
     doc.join(" ")
 }
 
@@ -51,10 +39,7 @@ mod tests {
     use crate::tidy::tree::Tree;
 
     fn findings(path: &str, text: &str) -> Vec<String> {
-        check(&Tree::of([(path, text)]))
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Tree::of([(path, text)])).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -70,14 +55,8 @@ mod tests {
 
     #[test]
     fn tests_have_a_limit_of_their_own() {
-        assert_eq!(
-            findings("crates/a/src/log/tests.rs", &"\n".repeat(TEST_LIMIT)),
-            [""; 0]
-        );
-        assert_eq!(
-            findings("crates/a/tests/e2e/main.rs", &"\n".repeat(TEST_LIMIT + 1)).len(),
-            1
-        );
+        assert_eq!(findings("crates/a/src/log/tests.rs", &"\n".repeat(TEST_LIMIT)), [""; 0]);
+        assert_eq!(findings("crates/a/tests/e2e/main.rs", &"\n".repeat(TEST_LIMIT + 1)).len(), 1);
     }
 
     #[test]

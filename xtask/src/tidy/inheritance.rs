@@ -9,10 +9,7 @@ use super::tree::Tree;
 const PACKAGE_KEYS: [&str; 4] = ["edition", "license", "publish", "rust-version"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    tree.packages
-        .iter()
-        .flat_map(|package| check_manifest(tree, &package.manifest()))
-        .collect()
+    tree.packages.iter().flat_map(|package| check_manifest(tree, &package.manifest())).collect()
 }
 
 fn check_manifest(tree: &Tree, path: &str) -> Vec<Finding> {
@@ -21,18 +18,11 @@ fn check_manifest(tree: &Tree, path: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !inherits(&["lints.workspace=true".to_owned()]) {
         let mend = "add `[lints]` with `workspace = true`, so that the workspace's lints hold here";
-        findings.push(Finding::new(
-            path,
-            1,
-            "the workspace's lints are not inherited",
-            mend,
-        ));
+        findings.push(Finding::new(path, 1, "the workspace's lints are not inherited", mend));
     }
     for key in PACKAGE_KEYS {
-        let spellings = [
-            format!("package.{key}.workspace=true"),
-            format!("package.{key}={{workspace=true}}"),
-        ];
+        let spellings =
+            [format!("package.{key}.workspace=true"), format!("package.{key}={{workspace=true}}")];
         if !inherits(&spellings) {
             let what = format!("`{key}` is not inherited");
             findings.push(Finding::new(
@@ -51,20 +41,11 @@ fn settings(manifest: &str) -> Vec<String> {
     let mut table = String::new();
     let mut settings = Vec::new();
     for line in manifest.lines() {
-        let line: String = line
-            .split('#')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
+        let line: String = line.split('#').next().unwrap_or_default().split_whitespace().collect();
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             name.clone_into(&mut table);
         } else if line.contains('=') {
-            settings.push(if table.is_empty() {
-                line
-            } else {
-                format!("{table}.{line}")
-            });
+            settings.push(if table.is_empty() { line } else { format!("{table}.{line}") });
         }
     }
     settings
@@ -81,12 +62,8 @@ mod tests {
                         [lints]\nworkspace = true\n";
 
     fn findings(manifest: &str) -> Vec<String> {
-        let package = Package {
-            name: "a".into(),
-            dir: "crates/a".into(),
-            roots: Vec::new(),
-            dependencies: Vec::new(),
-        };
+        let package =
+            Package { name: "a".into(), dir: "crates/a".into(), roots: Vec::new(), dependencies: Vec::new() };
         let tree = Tree::of([("crates/a/Cargo.toml", manifest)]).with_package(package);
         check(&tree).into_iter().map(|finding| finding.what).collect()
     }

@@ -7,9 +7,7 @@ use super::tree::{Tree, has_extension};
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let documents = tree.texts().filter(|(path, _)| has_extension(path, "md"));
-    documents
-        .flat_map(|(path, text)| check_document(tree, path, text))
-        .collect()
+    documents.flat_map(|(path, text)| check_document(tree, path, text)).collect()
 }
 
 fn check_document(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
@@ -19,12 +17,7 @@ fn check_document(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
             Some(file) if tree.contains(&file) => {}
             Some(file) => {
                 let mend = format!("there is no {file}: mend the link, or add the file");
-                findings.push(Finding::new(
-                    path,
-                    line,
-                    format!("the link to {target} is broken"),
-                    mend,
-                ));
+                findings.push(Finding::new(path, line, format!("the link to {target} is broken"), mend));
             }
             None => {
                 let mend = "link within the repository, or write the full address";
@@ -45,18 +38,15 @@ fn targets(text: &str) -> Vec<(usize, String)> {
     let mut fence: Option<&str> = None;
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let marker = ["```", "~~~"]
-            .into_iter()
-            .find(|marker| line.trim_start().starts_with(marker));
+        let marker = ["```", "~~~"].into_iter().find(|marker| line.trim_start().starts_with(marker));
         match (fence, marker) {
             (None, Some(marker)) => fence = Some(marker),
             (Some(open), Some(marker)) if open == marker => fence = None,
             (Some(_), _) => {}
             (None, None) => {
                 let line = without_code(line);
-                let relative = inline_targets(&line)
-                    .chain(definition_target(&line))
-                    .filter_map(relative_path);
+                let relative =
+                    inline_targets(&line).chain(definition_target(&line)).filter_map(relative_path);
                 found.extend(relative.map(|target| (index + 1, target)));
             }
         }
@@ -70,10 +60,7 @@ fn without_code(line: &str) -> String {
 }
 
 fn inline_targets(line: &str) -> impl Iterator<Item = &str> {
-    line.split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'))
-        .map(|(target, _)| target)
+    line.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
 }
 
 /// The target of a `[label]: target` line. Footnotes, `[^1]: text`, are not links.
@@ -87,9 +74,7 @@ fn relative_path(target: &str) -> Option<String> {
     let target = target.split_whitespace().next()?;
     let target = target.trim_start_matches('<').trim_end_matches('>');
     let path = target.split(['#', '?']).next()?;
-    let scheme = path
-        .split_once(':')
-        .is_some_and(|(scheme, _)| !scheme.contains('/'));
+    let scheme = path.split_once(':').is_some_and(|(scheme, _)| !scheme.contains('/'));
     (!path.is_empty() && !scheme && !path.starts_with("//")).then(|| path.to_owned())
 }
 

@@ -43,22 +43,12 @@ pub(super) fn load(dir: &Path) -> Result<Workspace> {
         .output()
         .context("cannot start cargo metadata")?;
     if !output.status.success() {
-        bail!(
-            "cargo metadata: {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("cargo metadata: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     let answer: Answer =
         serde_json::from_slice(&output.stdout).context("cannot understand the answer of cargo metadata")?;
-    let packages = answer
-        .packages
-        .into_iter()
-        .map(|raw| raw.relative_to(&answer.workspace_root));
-    Ok(Workspace {
-        packages: packages.collect::<Result<_>>()?,
-        root: answer.workspace_root,
-    })
+    let packages = answer.packages.into_iter().map(|raw| raw.relative_to(&answer.workspace_root));
+    Ok(Workspace { packages: packages.collect::<Result<_>>()?, root: answer.workspace_root })
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,28 +81,13 @@ impl RawPackage {
     fn relative_to(self, root: &Path) -> Result<Package> {
         let relative = |path: &Path| -> Result<String> {
             let inside = path.strip_prefix(root).with_context(|| {
-                format!(
-                    "{} of package {} lies outside {}",
-                    path.display(),
-                    self.name,
-                    root.display()
-                )
+                format!("{} of package {} lies outside {}", path.display(), self.name, root.display())
             })?;
-            Ok(inside
-                .to_str()
-                .context("a source file's name is not UTF-8")?
-                .to_owned())
+            Ok(inside.to_str().context("a source file's name is not UTF-8")?.to_owned())
         };
         let dir = relative(self.manifest_path.parent().unwrap_or(root))?;
-        let roots = self
-            .targets
-            .iter()
-            .map(|target| relative(&target.src_path))
-            .collect::<Result<_>>()?;
-        let normal = self
-            .dependencies
-            .into_iter()
-            .filter(|dependency| dependency.kind.is_none());
+        let roots = self.targets.iter().map(|target| relative(&target.src_path)).collect::<Result<_>>()?;
+        let normal = self.dependencies.into_iter().filter(|dependency| dependency.kind.is_none());
         Ok(Package {
             dir,
             roots,

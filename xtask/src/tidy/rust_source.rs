@@ -52,10 +52,7 @@ fn collect_paths(mut rest: &[TokenTree], prefix: &[String], found: &mut Vec<Writ
                 let mut segments = prefix.to_vec();
                 segments.push(ident.to_string());
                 rest = extend_path(after, &mut segments, found);
-                found.push(WrittenPath {
-                    segments,
-                    line: ident.span().start().line,
-                });
+                found.push(WrittenPath { segments, line: ident.span().start().line });
             }
             TokenTree::Group(group) => collect_paths(&trees(group.stream()), &[], found),
             TokenTree::Punct(_) | TokenTree::Literal(_) => {}
@@ -69,13 +66,7 @@ fn extend_path<'a>(
     segments: &mut Vec<String>,
     found: &mut Vec<WrittenPath>,
 ) -> &'a [TokenTree] {
-    while let [
-        TokenTree::Punct(first),
-        TokenTree::Punct(second),
-        next,
-        after @ ..,
-    ] = rest
-    {
+    while let [TokenTree::Punct(first), TokenTree::Punct(second), next, after @ ..] = rest {
         if (first.as_char(), second.as_char()) != (':', ':') {
             break;
         }
@@ -123,10 +114,7 @@ fn collect_modules(mut rest: &[TokenTree], outer: &[String], found: &mut Vec<Mod
                 names.push(name.to_string());
                 match body {
                     TokenTree::Group(body) => collect_modules(&trees(body.stream()), &names, found),
-                    TokenTree::Punct(_) => found.push(ModuleFile {
-                        names,
-                        path: path.take(),
-                    }),
+                    TokenTree::Punct(_) => found.push(ModuleFile { names, path: path.take() }),
                     TokenTree::Ident(_) | TokenTree::Literal(_) => {}
                 }
                 rest = after;
@@ -143,11 +131,9 @@ fn collect_modules(mut rest: &[TokenTree], outer: &[String], found: &mut Vec<Mod
 
 fn path_attribute(attribute: &TokenStream) -> Option<String> {
     match trees(attribute.clone()).as_slice() {
-        [
-            TokenTree::Ident(name),
-            TokenTree::Punct(_),
-            TokenTree::Literal(value),
-        ] if name == "path" => Some(value.to_string().trim_matches('"').to_owned()),
+        [TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Literal(value)] if name == "path" => {
+            Some(value.to_string().trim_matches('"').to_owned())
+        }
         _ => None,
     }
 }

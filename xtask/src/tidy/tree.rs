@@ -37,17 +37,12 @@ impl Tree {
                 files.insert(path, file);
             }
         }
-        Ok(Self {
-            files,
-            packages: workspace.packages,
-        })
+        Ok(Self { files, packages: workspace.packages })
     }
 
     /// Iterates over the text files, by path.
     pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .filter_map(|(path, file)| Some((path.as_str(), file.text.as_deref()?)))
+        self.files.iter().filter_map(|(path, file)| Some((path.as_str(), file.text.as_deref()?)))
     }
 
     /// Iterates over the text files whose name ends in `.rs`, by path.
@@ -64,11 +59,7 @@ impl Tree {
         let folder = format!("{path}/");
         path.is_empty()
             || self.files.contains_key(path)
-            || self
-                .files
-                .range(folder.clone()..)
-                .next()
-                .is_some_and(|(found, _)| found.starts_with(&folder))
+            || self.files.range(folder.clone()..).next().is_some_and(|(found, _)| found.starts_with(&folder))
     }
 }
 
@@ -76,19 +67,10 @@ impl Tree {
 impl Tree {
     /// A tree of plain, not executable text files.
     pub(super) fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let files = files.into_iter().map(|(path, text)| {
-            (
-                path.to_owned(),
-                File {
-                    text: Some(text.to_owned()),
-                    executable: false,
-                },
-            )
-        });
-        Self {
-            files: files.collect(),
-            packages: Vec::new(),
-        }
+        let files = files
+            .into_iter()
+            .map(|(path, text)| (path.to_owned(), File { text: Some(text.to_owned()), executable: false }));
+        Self { files: files.collect(), packages: Vec::new() }
     }
 
     pub(super) fn with_package(mut self, package: Package) -> Self {
@@ -98,9 +80,7 @@ impl Tree {
 }
 
 pub(super) fn has_extension(path: &str, extension: &str) -> bool {
-    Path::new(path)
-        .extension()
-        .is_some_and(|found| found == extension)
+    Path::new(path).extension().is_some_and(|found| found == extension)
 }
 
 /// Says whether a Rust source holds tests only: `tests.rs`, or anything in a folder named `tests`.
@@ -125,11 +105,7 @@ fn tracked(root: &Path) -> Result<Vec<String>> {
         .output()
         .context("cannot start git to list the repository's files")?;
     if !output.status.success() {
-        bail!(
-            "git ls-files: {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("git ls-files: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     let listing = String::from_utf8(output.stdout).context("a tracked file's name is not UTF-8")?;
     Ok(listing.split_terminator('\0').map(str::to_owned).collect())
@@ -140,9 +116,7 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<()> {
     for entry in fs::read_dir(&here).with_context(|| format!("cannot list {}", here.display()))? {
         let entry = entry.with_context(|| format!("cannot list {}", here.display()))?;
         let path: PathBuf = folder.join(entry.file_name());
-        let kind = entry
-            .file_type()
-            .with_context(|| format!("cannot look at {}", path.display()))?;
+        let kind = entry.file_type().with_context(|| format!("cannot look at {}", path.display()))?;
         if kind.is_dir() {
             if entry.file_name() != "target" {
                 walk(root, &path, found)?;
@@ -168,10 +142,7 @@ fn read(path: &Path) -> Result<Option<File>> {
     }
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let executable = metadata.permissions().mode() & 0o111 != 0;
-    Ok(Some(File {
-        text: String::from_utf8(bytes).ok(),
-        executable,
-    }))
+    Ok(Some(File { text: String::from_utf8(bytes).ok(), executable }))
 }
 
 #[cfg(test)]

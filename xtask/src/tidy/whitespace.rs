@@ -45,10 +45,7 @@ mod tests {
 
     fn findings(path: &str, text: &str) -> Vec<String> {
         let found = check(&Tree::of([(path, text)]));
-        found
-            .into_iter()
-            .map(|finding| format!("{}: {}", finding.line, finding.what))
-            .collect()
+        found.into_iter().map(|finding| format!("{}: {}", finding.line, finding.what)).collect()
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub(crate) struct Arguments {}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Version {
+struct Build {
     version: &'static str,
     commit: &'static str,
     target: &'static str,
@@ -20,7 +20,7 @@ struct Version {
     store_format: u32,
 }
 
-impl Report for Version {
+impl Report for Build {
     fn rows(&self) -> Vec<Row> {
         vec![
             ("version", self.version.to_owned()),
@@ -34,12 +34,12 @@ impl Report for Version {
 
 /// Prints what this program is.
 pub(crate) fn run(_arguments: &Arguments, format: Format) -> Result<(), Failure> {
-    let version = Version {
+    let build = Build {
         version: env!("CARGO_PKG_VERSION"),
         commit: env!("STANCHION_COMMIT"),
         target: env!("STANCHION_TARGET"),
         etcd_api: stanchion_store::API_VERSION,
         store_format: stanchion_store::core::batch::FORMAT_VERSION,
     };
-    output::report(&version, format)
+    output::report(&build, format)
 }

@@ -8,28 +8,12 @@ fn any_record() -> impl Strategy<Value = Record> {
     let revision = || (1i64..i64::MAX).prop_map(Revision);
     let lease = || (1i64..i64::MAX).prop_map(LeaseId);
     prop_oneof![
-        (
-            key(),
-            value,
-            revision(),
-            revision(),
-            1i64..9,
-            any::<i64>(),
-            any::<u32>()
-        )
-            .prop_map(
-                |(key, value, created, modified, version, lease, sub)| Record::Put {
-                    kv: KeyValue {
-                        key,
-                        value,
-                        created,
-                        modified,
-                        version,
-                        lease: LeaseId(lease)
-                    },
-                    sub
-                }
-            ),
+        (key(), value, revision(), revision(), 1i64..9, any::<i64>(), any::<u32>()).prop_map(
+            |(key, value, created, modified, version, lease, sub)| Record::Put {
+                kv: KeyValue { key, value, created, modified, version, lease: LeaseId(lease) },
+                sub
+            }
+        ),
         (revision(), any::<u32>(), key()).prop_map(|(revision, sub, key)| Record::Delete {
             revision,
             sub,
@@ -43,14 +27,9 @@ fn any_record() -> impl Strategy<Value = Record> {
         }),
         lease().prop_map(|id| Record::LeaseRevoke { id }),
         (lease(), any::<u64>()).prop_map(|(id, remaining)| Record::LeaseRemaining { id, remaining }),
-        any::<bool>().prop_map(|raised| Record::Alarm {
-            alarm: Alarm::Corrupt,
-            raised
-        }),
-        (revision(), 0..i64::MAX).prop_map(|(revision, compacted)| Record::Base {
-            revision,
-            compacted: Revision(compacted)
-        }),
+        any::<bool>().prop_map(|raised| Record::Alarm { alarm: Alarm::Corrupt, raised }),
+        (revision(), 0..i64::MAX)
+            .prop_map(|(revision, compacted)| Record::Base { revision, compacted: Revision(compacted) }),
     ]
 }
 
@@ -96,13 +75,5 @@ fn overheads_are_what_the_encoder_writes() {
         lease: LeaseId(4),
     };
     assert_eq!(Record::Put { kv, sub: 0 }.encode(&mut out), PUT_OVERHEAD + 8);
-    assert_eq!(
-        Record::Delete {
-            revision: Revision(4),
-            sub: 0,
-            key
-        }
-        .encode(&mut out),
-        DELETE_OVERHEAD + 3
-    );
+    assert_eq!(Record::Delete { revision: Revision(4), sub: 0, key }.encode(&mut out), DELETE_OVERHEAD + 3);
 }

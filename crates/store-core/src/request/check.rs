@@ -20,10 +20,7 @@ pub struct Limits {
 impl Default for Limits {
     /// etcd's defaults: 1.5 MiB and 128 operations.
     fn default() -> Self {
-        Self {
-            request_bytes: 3 * 512 * 1024,
-            txn_ops: 128,
-        }
+        Self { request_bytes: 3 * 512 * 1024, txn_ops: 128 }
     }
 }
 
@@ -66,11 +63,7 @@ impl Txn {
     }
 
     fn check_ops(&self, allowed: usize) -> Result<(), StoreError> {
-        let ops = self
-            .compares
-            .len()
-            .max(self.success.len())
-            .max(self.failure.len());
+        let ops = self.compares.len().max(self.success.len()).max(self.failure.len());
         let Some(left) = allowed.checked_sub(ops) else {
             return Err(StoreError::TooManyOps);
         };
@@ -90,11 +83,7 @@ impl Txn {
 }
 
 fn check_key(key: &Bytes) -> Result<(), StoreError> {
-    if key.is_empty() {
-        Err(StoreError::EmptyKey)
-    } else {
-        Ok(())
-    }
+    if key.is_empty() { Err(StoreError::EmptyKey) } else { Ok(()) }
 }
 
 /// The keys that a list of operations may put and delete.
@@ -145,11 +134,7 @@ impl Changes {
 
     fn refuse_put(&self, key: &Bytes) -> Result<(), StoreError> {
         let taken = self.puts.contains(key) || self.deletes.iter().any(|range| range.contains(key));
-        if taken {
-            Err(StoreError::DuplicateKey)
-        } else {
-            Ok(())
-        }
+        if taken { Err(StoreError::DuplicateKey) } else { Ok(()) }
     }
 }
 

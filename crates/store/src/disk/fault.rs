@@ -99,7 +99,7 @@ struct FaultyFile {
 
 impl FaultyFile {
     fn remember(&self, length: usize, offset: u64) -> io::Result<()> {
-        let end = self.inner.len()?;
+        let end = self.inner.length()?;
         let old = usize::try_from(end.saturating_sub(offset)).unwrap_or(usize::MAX).min(length);
         let mut before = vec![0; length];
         self.inner.read_at(&mut before[..old], offset)?;
@@ -135,7 +135,7 @@ impl DiskFile for FaultyFile {
     }
 
     fn reserve(&self, length: u64) -> io::Result<()> {
-        if self.state.lock().faults.full && length > self.inner.len()? {
+        if self.state.lock().faults.full && length > self.inner.length()? {
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.inner.reserve(length)
@@ -145,7 +145,7 @@ impl DiskFile for FaultyFile {
         self.inner.truncate(length)
     }
 
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
+    fn length(&self) -> io::Result<u64> {
+        self.inner.length()
     }
 }

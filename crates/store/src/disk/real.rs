@@ -73,14 +73,14 @@ impl DiskFile for RealFile {
         self.0.set_len(length)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 }
 
 /// Takes room the slow way, for file systems without `fallocate`.
 fn write_zeros(file: &File, from: u64, length: u64) -> io::Result<()> {
-    const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+    static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
     let mut written = 0;
     while written < length {
         let step = (length - written).min(ZEROS.len() as u64);

@@ -33,7 +33,7 @@ pub struct Appender {
 
 impl Appender {
     pub(super) fn new(log: Arc<Log>, segment: Arc<Segment>, number: u32, sequence: u64) -> Self {
-        let reserved = segment.len();
+        let reserved = segment.end();
         let batch = vec![0; BATCH_HEADER_LEN];
         Self { log, segment, number, sequence, reserved, batch, first: None }
     }
@@ -55,7 +55,7 @@ impl Appender {
 
     /// Makes sure that `bytes` more of records will fit on the disk.
     pub fn reserve(&mut self, bytes: u64) -> Result<(), LogError> {
-        let needed = self.segment.len() + self.batch.len() as u64 + bytes;
+        let needed = self.segment.end() + self.batch.len() as u64 + bytes;
         if needed > self.reserved {
             let target = needed.next_multiple_of(RESERVE_STEP);
             let path = self.segment.path();
@@ -75,13 +75,12 @@ impl Appender {
         let (head, payload) = self.batch.split_at_mut(BATCH_HEADER_LEN);
         let header = BatchHeader::of(payload, self.sequence, self.segment.header().salt);
         head.copy_from_slice(&header.encode());
-        let (offset, path) = (self.segment.len(), self.segment.path());
+        let (offset, path) = (self.segment.end(), self.segment.path());
         self.segment.file().write_at(&self.batch, offset).map_err(LogError::io("write to", path))?;
         let begin = Instant::now();
         self.segment.file().sync_data().map_err(LogError::io("flush", path))?;
         let took = begin.elapsed();
         self.segment.extend(offset + self.batch.len() as u64, self.first.take());
-        self.log.grew(self.batch.len() as u64);
         self.sequence += 1;
         self.batch.truncate(BATCH_HEADER_LEN);
         // One large request must not hold its memory for ever.
@@ -91,7 +90,7 @@ impl Appender {
 
     /// Begins a new segment if the current one is full. Nothing may be pending.
     pub fn roll_if_full(&mut self) -> Result<(), LogError> {
-        if self.segment.len() < SEGMENT_BYTES { Ok(()) } else { self.roll() }
+        if self.segment.end() < SEGMENT_BYTES { Ok(()) } else { self.roll() }
     }
 
     /// Seals the current segment and begins a new one. Nothing may be pending.
@@ -124,7 +123,7 @@ impl Appender {
             ordered.push(Arc::clone(&segment));
             View::of(ordered)
         });
-        self.reserved = segment.len();
+        self.reserved = segment.end();
         self.segment = segment;
         self.number = number;
         Ok(())
@@ -137,7 +136,7 @@ impl Appender {
 
     /// Cuts off the room that was taken and not used.
     pub fn give_back_room(&mut self) -> Result<(), LogError> {
-        let (len, path) = (self.segment.len(), self.segment.path());
+        let (len, path) = (self.segment.end(), self.segment.path());
         self.segment.file().truncate(len).map_err(LogError::io("cut", path))?;
         self.reserved = len;
         Ok(())
@@ -145,7 +144,7 @@ impl Appender {
 
     /// Returns where a record that begins at `at` in the batch will stand.
     fn location(&self, at: usize, len: usize) -> Location {
-        let offset = self.segment.len() + at as u64;
+        let offset = self.segment.end() + at as u64;
         Location {
             segment: self.segment.id(),
             offset: u32::try_from(offset).expect("a segment ends soon after 64 MiB"),
@@ -171,7 +170,7 @@ impl Journal for Appender {
 
 impl Pairs for Appender {
     fn read(&self, at: Location) -> Result<KeyValue, StoreError> {
-        let pending = u64::from(at.offset).checked_sub(self.segment.len());
+        let pending = u64::from(at.offset).checked_sub(self.segment.end());
         match pending {
             Some(from) if at.segment == self.segment.id() => {
                 let from = usize::try_from(from).expect("it is inside the batch");

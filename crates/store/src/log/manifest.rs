@@ -9,7 +9,7 @@ use super::error::LogError;
 use crate::disk::Disk;
 
 /// The name of the manifest in the data directory.
-pub const FILE_NAME: &str = "MANIFEST";
+pub(super) const FILE_NAME: &str = "MANIFEST";
 const NEW_FILE_NAME: &str = "MANIFEST.new";
 
 /// Who this store is, in the headers of its answers.
@@ -60,7 +60,7 @@ impl Manifest {
             return Ok(None);
         }
         let file = disk.open(&path).map_err(LogError::io("open", &path))?;
-        let length = file.len().map_err(LogError::io("read", &path))?;
+        let length = file.length().map_err(LogError::io("read", &path))?;
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
         file.read_at(&mut bytes, 0).map_err(LogError::io("read", &path))?;
         Self::decode(&bytes).map(Some).map_err(|problem| LogError::Manifest { path, problem })

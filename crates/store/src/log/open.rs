@@ -220,9 +220,9 @@ impl<'a> Reading<'a> {
         if let Some((offset, problem)) = end.bad {
             return Err(damaged(&segment, offset, problem));
         }
-        if segment.len() != length {
-            let problem = format!("the manifest says {length} bytes, the file has {}", segment.len());
-            return Err(damaged(&segment, segment.len(), problem));
+        if segment.end() != length {
+            let problem = format!("the manifest says {length} bytes, the file has {}", segment.end());
+            return Err(damaged(&segment, segment.end(), problem));
         }
         self.segments.push(segment);
         Ok(())
@@ -280,7 +280,7 @@ impl<'a> Reading<'a> {
         let path = segment.path().to_owned();
         let mut reader = BatchReader::whole_file(Arc::clone(segment)).map_err(LogError::io("read", &path))?;
         let bad = loop {
-            match reader.next() {
+            match reader.next_batch() {
                 Ok(Some(batch)) => {
                     self.recovered.batches += 1;
                     let first = self.apply(segment, batch)?;
@@ -293,7 +293,7 @@ impl<'a> Reading<'a> {
                 Err(BatchError::Damaged(problem)) => break Some((reader.offset(), problem.to_owned())),
             }
         };
-        self.recovered.bytes += segment.len();
+        self.recovered.bytes += segment.end();
         let next_sequence = reader.next_sequence().expect("a whole file is read in sequence");
         Ok(End { bad, next_sequence })
     }
@@ -340,7 +340,7 @@ impl<'a> Reading<'a> {
         if !is_last {
             return Err(damaged(segment, offset, problem));
         }
-        let length = segment.file().len().map_err(read)?;
+        let length = segment.file().length().map_err(read)?;
         let rest = usize::try_from(length - offset).expect("a segment fits in memory");
         let mut bytes = vec![0; rest];
         segment.file().read_at(&mut bytes, offset).map_err(read)?;
@@ -373,7 +373,7 @@ fn number_of_tail(name: &str) -> Option<u32> {
 /// Whether the file has only zeros from `offset` on.
 fn is_zero(file: &dyn crate::disk::DiskFile, offset: u64) -> std::io::Result<bool> {
     const STEP: u64 = 256 * 1024;
-    let length = file.len()?;
+    let length = file.length()?;
     let mut at = offset;
     while at < length {
         let step = STEP.min(length - at);

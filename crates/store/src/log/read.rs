@@ -50,13 +50,13 @@ pub struct BatchReader {
 impl BatchReader {
     /// Reads what counts of `segment`, from the batch at `offset` on.
     pub fn at(segment: Arc<Segment>, offset: u64) -> Self {
-        let until = segment.len();
+        let until = segment.end();
         Self { segment, offset, until, next_sequence: None, window: Vec::new(), window_at: 0 }
     }
 
     /// Reads a segment of which it is not known yet how much counts: all of the file, from the first batch on.
     pub fn whole_file(segment: Arc<Segment>) -> io::Result<Self> {
-        let until = segment.file().len()?;
+        let until = segment.file().length()?;
         let next_sequence = Some(segment.header().first_sequence);
         let offset = SEGMENT_HEADER_LEN as u64;
         Ok(Self { segment, offset, until, next_sequence, window: Vec::new(), window_at: 0 })
@@ -78,7 +78,7 @@ impl BatchReader {
     }
 
     /// Reads the next batch; nothing at the end.
-    pub fn next(&mut self) -> Result<Option<Batch>, BatchError> {
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, BatchError> {
         if self.offset >= self.until {
             return Ok(None);
         }
@@ -143,15 +143,15 @@ impl Stored {
 
 /// A record of a whole batch that is damaged all the same.
 #[derive(Debug)]
-pub struct BadRecord {
+pub(super) struct BadRecord {
     /// Where it begins.
-    pub offset: u64,
+    pub(super) offset: u64,
     /// What is wrong with it.
-    pub error: RecordError,
+    pub(super) error: RecordError,
 }
 
 /// Takes a batch of segment `segment` apart.
-pub fn records(segment: u32, batch: Batch) -> impl Iterator<Item = Result<Stored, BadRecord>> {
+pub(super) fn records(segment: u32, batch: Batch) -> impl Iterator<Item = Result<Stored, BadRecord>> {
     let mut offset = batch.offset + BATCH_HEADER_LEN as u64;
     let mut payload = batch.payload;
     std::iter::from_fn(move || {
@@ -208,7 +208,7 @@ fn all_records(mut reader: BatchReader) -> impl Iterator<Item = Result<Stored, S
                     StoreError::CorruptRecord(format!("{path}: offset {}: {}", bad.offset, bad.error))
                 }));
             }
-            match reader.next() {
+            match reader.next_batch() {
                 Ok(Some(next)) => batch = Some(Box::new(records(reader.segment().id(), next))),
                 Ok(None) => return None,
                 Err(error) => {

@@ -130,7 +130,7 @@ fn for_each_batch(
 ) -> Result<(), LogError> {
     let mut reader = BatchReader::at(Arc::clone(segment), SEGMENT_HEADER_LEN as u64);
     loop {
-        let batch = match reader.next() {
+        let batch = match reader.next_batch() {
             Ok(Some(batch)) => batch,
             Ok(None) => return Ok(()),
             Err(BatchError::Io(source)) => {
@@ -193,7 +193,7 @@ impl<'a> Base<'a> {
             return Ok(());
         }
         let segment = self.segment()?;
-        let (path, offset) = (segment.path(), segment.len());
+        let (path, offset) = (segment.path(), segment.end());
         let end = offset + self.batch.len() as u64;
         if end > self.reserved {
             self.reserved = end.next_multiple_of(RESERVE_STEP);
@@ -211,7 +211,7 @@ impl<'a> Base<'a> {
     /// Returns the segment to write to, a new one when the last is full.
     fn segment(&mut self) -> Result<Arc<Segment>, LogError> {
         if let Some(last) = self.segments.last()
-            && last.len() < SEGMENT_BYTES
+            && last.end() < SEGMENT_BYTES
         {
             return Ok(Arc::clone(last));
         }
@@ -222,7 +222,7 @@ impl<'a> Base<'a> {
         let header = SegmentHeader { salt: random::u64(), first_sequence: self.sequence };
         let segment = Arc::new(Segment::create(self.log.disk(), path, self.log.new_id(), header)?);
         self.segments.push(Arc::clone(&segment));
-        self.reserved = segment.len();
+        self.reserved = segment.end();
         Ok(segment)
     }
 
@@ -238,12 +238,12 @@ impl<'a> Base<'a> {
         if let Err(error) = flushed {
             return Err((error, self.paths()));
         }
-        self.manifest.base = self.segments.iter().map(|segment| segment.len()).collect();
+        self.manifest.base = self.segments.iter().map(|segment| segment.end()).collect();
         Ok((self.manifest, self.segments))
     }
 }
 
 fn seal(segment: &Segment) -> Result<(), LogError> {
-    segment.file().truncate(segment.len()).map_err(LogError::io("cut", segment.path()))?;
+    segment.file().truncate(segment.end()).map_err(LogError::io("cut", segment.path()))?;
     segment.file().sync_data().map_err(LogError::io("flush", segment.path()))
 }

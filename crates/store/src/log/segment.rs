@@ -51,7 +51,7 @@ impl Segment {
             return Err(LogError::MissingSegment { path });
         }
         let file = disk.open(&path).map_err(LogError::io("open", &path))?;
-        let length = file.len().map_err(LogError::io("read", &path))?;
+        let length = file.length().map_err(LogError::io("read", &path))?;
         let mut head = vec![0; SEGMENT_HEADER_LEN.min(usize::try_from(length).unwrap_or(SEGMENT_HEADER_LEN))];
         file.read_at(&mut head, 0).map_err(LogError::io("read", &path))?;
         match SegmentHeader::decode(&head) {
@@ -86,13 +86,13 @@ impl Segment {
     }
 
     /// Returns how many bytes count.
-    pub fn len(&self) -> u64 {
+    pub fn end(&self) -> u64 {
         self.len.load(Ordering::Acquire)
     }
 
     /// Makes bytes count that are written and flushed. `first` is the first change in them.
     pub fn extend(&self, to: u64, first: Option<Revision>) {
-        let offset = self.len();
+        let offset = self.end();
         if let Some(revision) = first {
             let mut marks = self.marks.lock();
             if marks.last().is_none_or(|mark| offset >= mark.offset + MARK_EVERY) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use stanchion_store_core::{KeyValue, Location, Pairs, Record, StoreError};
@@ -33,14 +33,22 @@ impl View {
     }
 
     /// Adds segments that locations point to while they are not, or no longer, part of the log.
+    #[must_use]
     pub fn also(mut self, others: &[Arc<Segment>]) -> Self {
         self.by_id.extend(others.iter().map(|segment| (segment.id(), Arc::clone(segment))));
         self
     }
 
+    /// Adds the segments of another view, for locations that were read while that one was in force.
+    #[must_use]
+    pub fn merged(mut self, other: &Self) -> Self {
+        self.by_id.extend(other.by_id.iter().map(|(id, segment)| (*id, Arc::clone(segment))));
+        self
+    }
+
     /// Returns the bytes that count, over all segments of the log.
     pub fn bytes(&self) -> u64 {
-        self.ordered.iter().map(|segment| segment.len()).sum()
+        self.ordered.iter().map(|segment| segment.end()).sum()
     }
 
     /// Reads the pair at `location`. See [`Pairs`].
@@ -80,7 +88,6 @@ pub struct Log {
     /// Changed only by a rewrite, of which there is one at a time.
     manifest: Mutex<Manifest>,
     next_id: AtomicU32,
-    on_disk: AtomicU64,
 }
 
 impl Log {
@@ -91,14 +98,12 @@ impl Log {
         view: View,
         next_id: u32,
     ) -> Self {
-        let on_disk = AtomicU64::new(view.bytes());
         Self {
             disk,
             dir,
             view: RwLock::new(Arc::new(view)),
             manifest: Mutex::new(manifest),
             next_id: AtomicU32::new(next_id),
-            on_disk,
         }
     }
 
@@ -132,12 +137,7 @@ impl Log {
 
     /// Returns the bytes on disk that count, space that a rewrite would free included.
     pub fn on_disk(&self) -> u64 {
-        self.on_disk.load(Ordering::Acquire)
-    }
-
-    /// Notes that the log has grown.
-    pub(super) fn grew(&self, bytes: u64) {
-        self.on_disk.fetch_add(bytes, Ordering::AcqRel);
+        self.view.read().bytes()
     }
 
     /// Returns an id that no segment has or had.
@@ -148,8 +148,6 @@ impl Log {
     /// Replaces the view by what `change` makes of it.
     pub(super) fn change_view(&self, change: impl FnOnce(&View) -> View) {
         let mut view = self.view.write();
-        let changed = change(&view);
-        self.on_disk.store(changed.bytes(), Ordering::Release);
-        *view = Arc::new(changed);
+        *view = Arc::new(change(&view));
     }
 }

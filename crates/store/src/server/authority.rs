@@ -187,8 +187,8 @@ impl AuthorityMender {
 enum Then {
     /// The next field.
     Field,
-    /// The value of a field, of `:authority` or not.
-    Value { authority: bool },
+    /// The value of the field whose name has this index, or the name itself for index 0.
+    Value,
     /// The bytes of a name.
     NameBytes,
     /// The bytes of a value.
@@ -200,7 +200,7 @@ enum Then {
 enum Fields {
     /// A field begins.
     Start,
-    /// In a number of several bytes. For `Then::Value` the number is the index of the name.
+    /// In a number of several bytes.
     Number { value: u64, shift: u32, then: Then },
     /// The length of a name.
     NameLength,
@@ -253,7 +253,7 @@ impl Fields {
 
 /// Reads the first byte of a field: which form it has, and the beginning of its index.
 fn begin_field(byte: u8) -> Fields {
-    const LITERAL: Then = Then::Value { authority: false };
+    const LITERAL: Then = Then::Value;
     if byte & 0x80 != 0 {
         prefixed(byte, 7, Then::Field)
     } else if byte & 0x40 != 0 {
@@ -275,8 +275,8 @@ fn prefixed(byte: u8, bits: u32, then: Then) -> Fields {
 fn number(value: u64, then: Then) -> Fields {
     match then {
         Then::Field => Fields::Start,
-        Then::Value { .. } if value == 0 => Fields::NameLength,
-        Then::Value { .. } => Fields::ValueLength { authority: value == AUTHORITY },
+        Then::Value if value == 0 => Fields::NameLength,
+        Then::Value => Fields::ValueLength { authority: value == AUTHORITY },
         Then::NameBytes if value == 0 => Fields::ValueLength { authority: false },
         Then::NameBytes => Fields::PassName { left: value },
         Then::ValueBytes { .. } if value == 0 => Fields::Start,

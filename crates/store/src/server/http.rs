@@ -1,5 +1,7 @@
 //! etcd's HTTP endpoints: metrics, health and version.
 
+use std::fmt::Write;
+
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
@@ -77,32 +79,31 @@ struct Check {
 
 async fn livez(State(service): State<Service>, parameters: Parameters) -> Response {
     let problem = read(&service).await.err();
-    report(&parameters, vec![Check { name: "serializable_read", problem }])
+    report(&parameters, &[Check { name: "serializable_read", problem }])
 }
 
 async fn readyz(State(service): State<Service>, parameters: Parameters) -> Response {
     let corrupt = service.store.status().alarms.is_raised(Alarm::Corrupt);
-    let checks = vec![
+    let checks = [
         Check { name: "data_corruption", problem: corrupt.then(|| "alarm activated: CORRUPT".to_owned()) },
         Check { name: "serializable_read", problem: read(&service).await.err() },
         Check { name: "storage", problem: failure(&service) },
     ];
-    report(&parameters, checks)
+    report(&parameters, &checks)
 }
 
 /// Answers `ok`, or which checks failed; all of them on `?verbose`.
-fn report(parameters: &Parameters, checks: Vec<Check>) -> Response {
+fn report(parameters: &Parameters, checks: &[Check]) -> Response {
     let verbose = parameters.iter().any(|(name, _)| name == "verbose");
     let mut text = String::new();
     let mut failed = false;
     for check in checks.iter().filter(|check| !excludes(parameters, check.name)) {
-        match &check.problem {
-            None => text.push_str(&format!("[+]{} ok\n", check.name)),
-            Some(problem) => {
-                failed = true;
-                text.push_str(&format!("[-]{} failed: {problem}\n", check.name));
-            }
-        }
+        failed |= check.problem.is_some();
+        let written = match &check.problem {
+            None => writeln!(text, "[+]{} ok", check.name),
+            Some(problem) => writeln!(text, "[-]{} failed: {problem}", check.name),
+        };
+        written.expect("writing to a string cannot fail");
     }
     match (failed, verbose) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),

@@ -145,7 +145,7 @@ pub(super) fn check<'a>(
 #[derive(Debug)]
 pub(super) struct Listener {
     url: ListenUrl,
-    listener: TcpListener,
+    socket: TcpListener,
     tls: Option<TlsSource>,
     store: Store,
 }
@@ -158,10 +158,10 @@ impl Listener {
     ) -> Result<Self, ListenError> {
         let bind = |source| ListenError::Bind { url: url.to_string(), source };
         let host = url.host.trim_start_matches('[').trim_end_matches(']');
-        let listener = TcpListener::bind((host, url.port)).await.map_err(bind)?;
-        let port = listener.local_addr().map_err(bind)?.port();
+        let socket = TcpListener::bind((host, url.port)).await.map_err(bind)?;
+        let port = socket.local_addr().map_err(bind)?.port();
         let tls = tls.filter(|_| url.scheme == Scheme::Https);
-        Ok(Self { url: ListenUrl { port, ..url.clone() }, listener, tls, store })
+        Ok(Self { url: ListenUrl { port, ..url.clone() }, socket, tls, store })
     }
 
     /// Returns the address, with the port that was chosen.
@@ -179,7 +179,7 @@ impl Listener {
     /// Turns the listener into one for plain HTTP services.
     pub(super) fn into_http(self) -> HttpListener {
         let (ready, connections) = mpsc::channel(BACKLOG);
-        let local = self.listener.local_addr();
+        let local = self.socket.local_addr();
         tokio::spawn(self.accept_all(ready));
         HttpListener { connections, local: local.ok() }
     }
@@ -187,7 +187,7 @@ impl Listener {
     async fn accept_all(self, ready: mpsc::Sender<io::Result<Conn>>) {
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+                accepted = self.socket.accept() => accepted,
                 () = ready.closed() => return,
             };
             match accepted {

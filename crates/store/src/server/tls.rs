@@ -95,7 +95,7 @@ impl TlsSource {
                     current.1 = acceptor;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the changed certificates cannot be used; the old ones stay")
+                    tracing::error!(%error, "the changed certificates cannot be used; the old ones stay");
                 }
             }
             current.0 = stamps;

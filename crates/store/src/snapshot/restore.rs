@@ -109,7 +109,7 @@ pub fn restore(path: &Path, dir: &Path, options: RestoreOptions) -> Result<Resto
     refuse_full(dir)?;
     let created = !dir.exists();
     std::fs::create_dir_all(dir).map_err(LogError::io("create", dir))?;
-    let restored = fill(&disk, &mut reader, &contents, dir, options);
+    let restored = fill(disk, &mut reader, &contents, dir, options);
     if restored.is_err() {
         clear(dir, created)?;
     }
@@ -117,7 +117,7 @@ pub fn restore(path: &Path, dir: &Path, options: RestoreOptions) -> Result<Resto
 }
 
 fn fill(
-    disk: &RealDisk,
+    disk: RealDisk,
     reader: &mut Reader,
     contents: &Contents,
     dir: &Path,
@@ -135,9 +135,9 @@ fn fill(
         reader.skip()?;
     }
     reader.finish(options.skip_hash_check)?;
-    manifest.store(disk, dir)?;
+    manifest.store(&disk, dir)?;
     bump(dir, options)?;
-    let (_, keyspace, recovered) = log::verify(disk, dir)?;
+    let (_, keyspace, recovered) = log::verify(&disk, dir)?;
     Ok(Restored {
         revision: keyspace.revision(),
         compacted: keyspace.compacted(),
@@ -248,7 +248,7 @@ impl Reader {
     }
 
     /// Writes the next `length` bytes to a new file, durably.
-    fn copy(&mut self, disk: &RealDisk, path: &Path, length: u64) -> Result<(), RestoreError> {
+    fn copy(&mut self, disk: RealDisk, path: &Path, length: u64) -> Result<(), RestoreError> {
         let file = disk.create(path).map_err(LogError::io("create", path))?;
         file.reserve(length).map_err(LogError::io("take room for", path))?;
         let mut at = 0;
@@ -266,7 +266,7 @@ impl Reader {
 
     /// Compares the checksum; returns it.
     fn finish(&mut self, skip_check: bool) -> Result<String, RestoreError> {
-        let mut found = [0; DIGEST_LEN as usize];
+        let mut found = [0; 32];
         self.file
             .read_exact(&mut found)
             .map_err(|source| RestoreError::Read { path: self.path.clone(), source })?;
@@ -274,6 +274,6 @@ impl Reader {
         if !skip_check && found[..] != computed[..] {
             return Err(RestoreError::Checksum { path: self.path.clone() });
         }
-        Ok(found.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(found.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}")))
     }
 }

@@ -13,11 +13,7 @@ use super::{Notice, WatchSpec};
 #[derive(Debug)]
 struct Watcher {
     mailbox: Arc<Mailbox>,
-    id: i64,
-    range: KeyRange,
-    filter: WatchFilter,
-    prev_kv: bool,
-    progress_notify: bool,
+    spec: WatchSpec,
     /// The first revision of which the client has not been told.
     next: Revision,
     synced: bool,
@@ -177,7 +173,10 @@ impl Hub {
     /// Returns what is needed to complete events, unless the watch is gone.
     pub(super) fn facts(&self, watcher: u64) -> Option<Facts> {
         let inner = self.inner.lock();
-        inner.watchers.get(&watcher).map(|watcher| Facts { id: watcher.id, prev_kv: watcher.prev_kv })
+        inner
+            .watchers
+            .get(&watcher)
+            .map(|watcher| Facts { id: watcher.spec.id, prev_kv: watcher.spec.prev_kv })
     }
 
     /// Returns the watches among `keys` that lag, and the newest revision to read up to.
@@ -185,7 +184,7 @@ impl Hub {
         let inner = self.inner.lock();
         let lagging = keys.iter().filter_map(|key| {
             let watcher = inner.watchers.get(key)?;
-            let (range, filter) = (watcher.range.clone(), watcher.filter);
+            let (range, filter) = (watcher.spec.range.clone(), watcher.spec.filter);
             Some(Lagging { watcher: *key, next: watcher.next, range, filter })
         });
         (lagging.collect(), inner.revision)
@@ -202,7 +201,7 @@ impl Hub {
             watcher.next = watcher.next.max(until.next());
             if until >= inner.revision {
                 watcher.synced = true;
-                inner.table.insert(&watcher.range, *key);
+                inner.table.insert(&watcher.spec.range, *key);
                 watcher.mailbox.lock().lagging.remove(key);
             }
         }
@@ -213,7 +212,7 @@ impl Hub {
         let mut inner = self.inner.lock();
         let revision = inner.revision;
         let ended = inner.remove(watcher)?;
-        Some(Notice::Compacted { id: ended.id, revision, compacted })
+        Some(Notice::Compacted { id: ended.spec.id, revision, compacted })
     }
 
     /// Answers a request for progress once nothing waits to be told; returns whether it did.
@@ -235,8 +234,8 @@ impl Hub {
             let Some(watcher) = inner.watchers.get_mut(&key) else {
                 continue;
             };
-            if watcher.progress_notify && watcher.synced && watcher.quiet {
-                watcher.mailbox.push(Notice::Progress { id: Some(watcher.id), revision });
+            if watcher.spec.progress_notify && watcher.synced && watcher.quiet {
+                watcher.mailbox.push(Notice::Progress { id: Some(watcher.spec.id), revision });
             }
             watcher.quiet = true;
         }
@@ -245,26 +244,24 @@ impl Hub {
 
 impl Inner {
     fn create(&mut self, spec: WatchSpec, mailbox: &Arc<Mailbox>, ids: &mut Ids) -> i64 {
-        let WatchSpec { id, range, start, filter, prev_kv, progress_notify } = spec;
-        let id = if id == 0 { ids.free() } else { id };
+        let id = if spec.id == 0 { ids.free() } else { spec.id };
         self.last_watcher += 1;
         let key = self.last_watcher;
         let newest = self.revision;
-        let next = if start > Revision::NONE { start } else { newest.next() };
+        let next = if spec.start > Revision::NONE { spec.start } else { newest.next() };
         let synced = next > newest;
         ids.by_id.insert(id, key);
         let mut mail = mailbox.lock();
         mail.queue.push_back(super::mailbox::Mail::Notice(Notice::Created { id, revision: newest }));
         if synced {
-            self.table.insert(&range, key);
+            self.table.insert(&spec.range, key);
         } else {
             mail.lagging.insert(key);
         }
         drop(mail);
         mailbox.notify.notify_one();
-        let mailbox = Arc::clone(mailbox);
-        let watcher =
-            Watcher { mailbox, id, range, filter, prev_kv, progress_notify, next, synced, quiet: true };
+        let (mailbox, spec) = (Arc::clone(mailbox), WatchSpec { id, ..spec });
+        let watcher = Watcher { mailbox, spec, next, synced, quiet: true };
         self.watchers.insert(key, watcher);
         id
     }
@@ -272,7 +269,7 @@ impl Inner {
     fn remove(&mut self, key: u64) -> Option<Watcher> {
         let watcher = self.watchers.remove(&key)?;
         if watcher.synced {
-            self.table.remove(&watcher.range, key);
+            self.table.remove(&watcher.spec.range, key);
         } else {
             watcher.mailbox.lock().lagging.remove(&key);
         }
@@ -284,7 +281,7 @@ impl Inner {
         let Some(watcher) = self.watchers.get_mut(&key) else {
             return 0;
         };
-        events.retain(|event| event.kv.modified >= watcher.next && watcher.filter.admits(event));
+        events.retain(|event| event.kv.modified >= watcher.next && watcher.spec.filter.admits(event));
         let Some(first) = events.first().map(|event| event.kv.modified) else {
             return 0;
         };
@@ -304,7 +301,7 @@ impl Inner {
         if taken {
             return count;
         }
-        self.table.remove(&watcher.range, key);
+        self.table.remove(&watcher.spec.range, key);
         0
     }
 }

@@ -6,7 +6,9 @@ use stanchion_store_core::{
 };
 use tokio::sync::oneshot;
 
-use super::{Completion, Context, LEASE_COST};
+use stanchion_store_core::lease::seconds;
+
+use super::{Completion, Context, LEASE_COST, SLACK};
 
 /// Where the answer to a request goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -78,9 +80,14 @@ impl Command {
             Self::Txn(txn, _) => keyspace.txn_bound(txn),
             Self::LeaseRevoke(id, _) | Self::LeaseExpire(id, _) => keyspace.revoke_bound(*id),
             Self::LeaseCheckpoint(remaining, _) => remaining.len() as u64 * LEASE_COST,
-            Self::Compact(..) | Self::LeaseGrant(..) | Self::LeaseRenew(..) | Self::Alarm(..) => LEASE_COST,
-            Self::Seal(_) | Self::Stop => 0,
+            Self::Compact(..) | Self::LeaseGrant(..) | Self::Alarm(..) => LEASE_COST,
+            Self::LeaseRenew(..) | Self::Seal(_) | Self::Stop => 0,
         }
+    }
+
+    /// Whether the request is carried out even if nothing can be written.
+    pub(super) fn needs_no_disk(&self) -> bool {
+        matches!(self, Self::LeaseRenew(..))
     }
 
     /// Refuses the request.
@@ -173,9 +180,14 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// Renews a lease. That needs no room, unless the log has to be told; if it cannot be, it is at the next renewal.
     fn lease_renew(&mut self, id: LeaseId) -> Option<i64> {
-        let renewed = self.keyspace.lease_renew(id, self.shared.clock.now(), self.appender)?;
+        let renewal = self.keyspace.lease_renew(id, self.shared.clock.now())?;
+        if renewal.must_record && self.shared.failure().is_none() && self.appender.reserve(SLACK).is_ok() {
+            let whole = [(id, seconds(renewal.ttl))];
+            self.keyspace.lease_checkpoint(&whole, self.appender);
+        }
         self.shared.metrics.lease_renewed.inc();
-        Some(renewed)
+        Some(renewal.ttl)
     }
 }

@@ -53,10 +53,7 @@ fn every_way_out_of_a_core_is_found() {
         ("fn f() { std::process::abort() }", "std::process::abort"),
         ("fn f() { std::thread::yield_now() }", "std::thread::yield_now"),
         ("fn f() { Instant::now(); }", "Instant::now"),
-        (
-            "fn f() { std::time::SystemTime::now(); }",
-            "std::time::SystemTime::now",
-        ),
+        ("fn f() { std::time::SystemTime::now(); }", "std::time::SystemTime::now"),
     ];
     for (source, path) in ways {
         let found = in_core("crates/a/src/log.rs", source);
@@ -78,14 +75,8 @@ fn types_of_time_are_allowed_and_reading_the_clock_is_not() {
 #[test]
 fn tests_of_a_core_may_read_files() {
     assert_eq!(in_core("crates/a/src/log/tests.rs", "use std::fs;"), [""; 0]);
-    assert_eq!(
-        in_core("crates/a/src/lib.rs", "#[cfg(test)]\nmod tests { use std::fs; }"),
-        [""; 0]
-    );
-    assert_eq!(
-        in_core("crates/a/src/lib.rs", "#[cfg(test)]\nmod tests { }\nuse std::fs;").len(),
-        1
-    );
+    assert_eq!(in_core("crates/a/src/lib.rs", "#[cfg(test)]\nmod tests { use std::fs; }"), [""; 0]);
+    assert_eq!(in_core("crates/a/src/lib.rs", "#[cfg(test)]\nmod tests { }\nuse std::fs;").len(), 1);
 }
 
 #[test]

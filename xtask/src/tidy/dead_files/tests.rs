@@ -40,15 +40,8 @@ fn a_file_that_nothing_declares_is_dead() {
 
 #[test]
 fn what_only_a_dead_file_declares_is_dead_too() {
-    let files = [
-        (LIB, ""),
-        ("crates/a/src/b.rs", "mod c;"),
-        ("crates/a/src/b/c.rs", ""),
-    ];
-    assert_eq!(
-        found_in(&[LIB], &files),
-        ["crates/a/src/b.rs", "crates/a/src/b/c.rs"]
-    );
+    let files = [(LIB, ""), ("crates/a/src/b.rs", "mod c;"), ("crates/a/src/b/c.rs", "")];
+    assert_eq!(found_in(&[LIB], &files), ["crates/a/src/b.rs", "crates/a/src/b/c.rs"]);
 }
 
 #[test]
@@ -71,11 +64,7 @@ fn each_target_is_a_root_and_test_suites_are_covered() {
         ("crates/a/tests/e2e/watch.rs", ""),
         ("crates/a/tests/e2e/never_run.rs", ""),
     ];
-    let roots = [
-        "crates/a/src/main.rs",
-        "crates/a/src/bin/tool.rs",
-        "crates/a/tests/e2e/main.rs",
-    ];
+    let roots = ["crates/a/src/main.rs", "crates/a/src/bin/tool.rs", "crates/a/tests/e2e/main.rs"];
     assert_eq!(found_in(&roots, &files), ["crates/a/tests/e2e/never_run.rs"]);
 }
 
@@ -91,10 +80,7 @@ fn a_path_attribute_is_followed() {
 
 #[test]
 fn a_mod_rs_is_found_though_it_is_reached() {
-    let files = [
-        (LIB, "mod log;"),
-        ("crates/a/src/log/mod.rs", "mod entry;"),
-        ("crates/a/src/log/entry.rs", ""),
-    ];
+    let files =
+        [(LIB, "mod log;"), ("crates/a/src/log/mod.rs", "mod entry;"), ("crates/a/src/log/entry.rs", "")];
     assert_eq!(found_in(&[LIB], &files), ["crates/a/src/log/mod.rs"]);
 }

@@ -3,15 +3,8 @@ use crate::tidy::tree::Tree;
 
 /// The findings in `docs/guide.md` as `line: what`, next to `docs/adr/0001.md` and `README.md`.
 fn in_guide(text: &str) -> Vec<String> {
-    let tree = Tree::of([
-        ("README.md", ""),
-        ("docs/adr/0001.md", ""),
-        ("docs/guide.md", text),
-    ]);
-    check(&tree)
-        .into_iter()
-        .map(|finding| format!("{}: {}", finding.line, finding.what))
-        .collect()
+    let tree = Tree::of([("README.md", ""), ("docs/adr/0001.md", ""), ("docs/guide.md", text)]);
+    check(&tree).into_iter().map(|finding| format!("{}: {}", finding.line, finding.what)).collect()
 }
 
 #[test]

@@ -2,13 +2,8 @@ use super::{modules, paths};
 
 /// The paths of more than one segment, as `line: a::b`.
 fn long_paths(source: &str) -> Vec<String> {
-    let found = paths(source)
-        .unwrap()
-        .into_iter()
-        .filter(|path| path.segments.len() > 1);
-    found
-        .map(|path| format!("{}: {}", path.line, path.segments.join("::")))
-        .collect()
+    let found = paths(source).unwrap().into_iter().filter(|path| path.segments.len() > 1);
+    found.map(|path| format!("{}: {}", path.line, path.segments.join("::"))).collect()
 }
 
 /// The module files, as `outer/name` with its `#[path]` after an `@`.
@@ -24,21 +19,14 @@ fn module_files(source: &str) -> Vec<String> {
 fn paths_are_found_wherever_code_is() {
     let source =
         "use std::fs;\nfn f() {\n    if x { ::std::env::var(\"A\"); }\n    m!(std::net::Ipv4Addr);\n}\n";
-    assert_eq!(
-        long_paths(source),
-        ["1: std::fs", "3: std::env::var", "4: std::net::Ipv4Addr"]
-    );
+    assert_eq!(long_paths(source), ["1: std::fs", "3: std::env::var", "4: std::net::Ipv4Addr"]);
 }
 
 #[test]
 fn use_groups_are_unfolded() {
     let source = "use std::{\n    collections::BTreeMap,\n    time::{Duration, Instant as Clock},\n};\n";
     let found = long_paths(source);
-    for path in [
-        "2: std::collections::BTreeMap",
-        "3: std::time::Duration",
-        "3: std::time::Instant",
-    ] {
+    for path in ["2: std::collections::BTreeMap", "3: std::time::Duration", "3: std::time::Instant"] {
         assert!(found.iter().any(|found| found == path), "{path} in {found:?}");
     }
 }
@@ -80,10 +68,7 @@ fn a_path_attribute_belongs_to_the_next_module_only() {
 
 #[test]
 fn modules_in_comments_are_not_declared() {
-    assert_eq!(
-        module_files("// mod a;\n/* mod b; */\n/// mod c;\nmod d;\n"),
-        ["d"]
-    );
+    assert_eq!(module_files("// mod a;\n/* mod b; */\n/// mod c;\nmod d;\n"), ["d"]);
 }
 
 #[test]

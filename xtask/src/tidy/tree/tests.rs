@@ -15,10 +15,7 @@ fn workspace() -> TempDir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     };
-    write(
-        "Cargo.toml",
-        b"[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n",
-    );
+    write("Cargo.toml", b"[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n");
     write(
         "crates/a-core/Cargo.toml",
         b"[package]\nname = \"a-core\"\nedition = \"2024\"\n\
@@ -26,10 +23,7 @@ fn workspace() -> TempDir {
     );
     write("crates/a-core/src/lib.rs", b"");
     write("crates/a-core/tests/whole.rs", b"");
-    write(
-        "crates/b/Cargo.toml",
-        b"[package]\nname = \"b\"\nedition = \"2024\"\n",
-    );
+    write("crates/b/Cargo.toml", b"[package]\nname = \"b\"\nedition = \"2024\"\n");
     write("crates/b/src/lib.rs", b"");
     write("picture.png", b"\x89PNG\xff");
     write("go", b"#!/usr/bin/env bash\n");
@@ -91,16 +85,9 @@ fn packages_come_with_their_roots_and_normal_dependencies() {
     let dir = workspace();
     let tree = Tree::load(dir.path()).unwrap();
 
-    let package = tree
-        .packages
-        .iter()
-        .find(|package| package.name == "a-core")
-        .unwrap();
+    let package = tree.packages.iter().find(|package| package.name == "a-core").unwrap();
     assert_eq!(package.dir, "crates/a-core");
-    assert_eq!(
-        package.roots,
-        ["crates/a-core/src/lib.rs", "crates/a-core/tests/whole.rs"]
-    );
+    assert_eq!(package.roots, ["crates/a-core/src/lib.rs", "crates/a-core/tests/whole.rs"]);
     assert_eq!(package.dependencies, ["b"]);
 }
 

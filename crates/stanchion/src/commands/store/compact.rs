@@ -30,14 +30,14 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Compacted {
+struct Compaction {
     store: String,
     newest: i64,
     compacted: i64,
     dry_run: bool,
 }
 
-impl Report for Compacted {
+impl Report for Compaction {
     fn rows(&self) -> Vec<Row> {
         let compacted = if self.dry_run { "would keep from" } else { "kept from" };
         vec![
@@ -65,5 +65,5 @@ pub(crate) async fn run(arguments: Arguments, format: Format) -> Result<(), Fail
         client.compact(CompactionRequest { revision: compacted, physical: arguments.physical }).await?;
     }
     let store = arguments.connection.endpoint().to_owned();
-    output::report(&Compacted { store, newest, compacted, dry_run: arguments.dry_run }, format)
+    output::report(&Compaction { store, newest, compacted, dry_run: arguments.dry_run }, format)
 }
