@@ -34,7 +34,7 @@ enum Damage {
 }
 
 /// A change with arbitrary numbers and few keys.
-#[derive(Arbitrary, Debug)]
+#[derive(Arbitrary, Clone, Copy, Debug)]
 enum Forged {
     Put { key: u8, created: u8, modified: i8, version: i64, lease: i64, sub: u8 },
     Delete { key: u8, revision: i8, sub: u8 },

@@ -81,9 +81,22 @@ impl RangeQuery {
         }
     }
 
-    /// Whether the pairs come in the order of the index, so that a limit can end the walk early.
-    pub fn is_index_order(&self) -> bool {
-        self.target == SortTarget::Key && self.order != SortOrder::Descending
+    /// Whether a limit ends the walk over the index early: what comes behind it is not looked at.
+    ///
+    /// As in etcd that is so without an order, also if there is a target other than the key; then the pairs
+    /// up to the limit are sorted, and not those with the smallest values returned.
+    pub fn limits_walk(&self) -> bool {
+        match self.order {
+            SortOrder::Unsorted => !self.has_bounds(),
+            SortOrder::Ascending => self.target == SortTarget::Key && !self.has_bounds(),
+            SortOrder::Descending => false,
+        }
+    }
+
+    /// Whether there are bounds on revisions.
+    fn has_bounds(&self) -> bool {
+        let bounds = [self.min_modified, self.max_modified, self.min_created, self.max_created];
+        bounds.iter().any(|bound| *bound != 0)
     }
 
     /// Whether a pair with these revisions passes the bounds.

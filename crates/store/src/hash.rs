@@ -43,7 +43,7 @@ pub(crate) fn hash_kv(shared: &Shared, revision: Revision) -> Result<KvHash, Sto
             if modified > until {
                 break;
             }
-            if modified <= compacted && !shared.keyspace.read().index().outlives(key, modified, compacted) {
+            if modified <= compacted && !shared.keyspace.read().index().outlives(key, modified, until) {
                 continue;
             }
             match &stored.record {

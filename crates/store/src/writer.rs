@@ -197,7 +197,7 @@ impl Writer {
             Some(failure) => Err(failure),
             None => self.appender.roll().map_err(|error| refusal_of(&error)).map(|()| Sealed {
                 first_tail: self.appender.number(),
-                head: head(&self.shared.keyspace.read(), self.shared.clock.now()),
+                head: self.shared.keyspace.read().head(),
             }),
         };
         command::answer(reply, outcome);
@@ -273,18 +273,6 @@ fn refusal_of(error: &LogError) -> StoreError {
     } else {
         StoreError::StorageFailed(error.chain())
     }
-}
-
-/// Returns the records that stand for everything but keys in a rewritten log.
-fn head(keyspace: &Keyspace, now: u64) -> Vec<Record> {
-    let mut head = vec![Record::Base { revision: keyspace.revision(), compacted: keyspace.compacted() }];
-    head.extend(keyspace.leases().iter().map(|(id, lease)| Record::LeaseGrant {
-        id,
-        ttl: lease.ttl,
-        remaining: lease.remaining(now),
-    }));
-    head.extend(keyspace.alarms().raised().map(|alarm| Record::Alarm { alarm, raised: true }));
-    head
 }
 
 /// The cost of a lease against the quota.

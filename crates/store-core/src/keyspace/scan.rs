@@ -74,7 +74,7 @@ impl Scan {
             return 0;
         }
         match usize::try_from(self.query.limit) {
-            Ok(limit) if limit > 0 && self.query.is_index_order() => limit.saturating_add(1),
+            Ok(limit) if limit > 0 && self.query.limits_walk() => limit.saturating_add(1),
             Ok(_) | Err(_) => usize::MAX,
         }
     }

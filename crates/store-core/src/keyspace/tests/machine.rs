@@ -10,6 +10,7 @@ use super::journal::MemoryLog;
 use super::model::{Model, holds};
 use super::steps::Step;
 use crate::keyspace::{Change, Keyspace, Pairs, Scan};
+use crate::lease::{Renewal, seconds};
 use crate::record::Record;
 use crate::request::{Limits, Put, RangeQuery, RangeResult, Txn};
 use crate::types::{KeyRange, LeaseId, Millis, Revision};
@@ -74,11 +75,7 @@ impl Machine {
                 )
             }
             Step::Revoke(id) => self.revoke(*id),
-            Step::Renew(id) => {
-                let renewed = self.keyspace.lease_renew(*id, self.now, &mut self.log);
-                prop_assert_eq!(renewed, self.model.renew(*id, self.now));
-                invariants::invariant_leases_are_the_models(&self.keyspace, &self.model)
-            }
+            Step::Renew(id) => self.renew(*id),
             Step::Pass(millis) => {
                 self.now += millis;
                 Ok(())
@@ -129,6 +126,16 @@ impl Machine {
             |machine, change| machine.keyspace.lease_revoke(id, &mut machine.log, change),
             |model| model.revoke(id),
         )
+    }
+
+    /// Renews a lease, and tells the log where that has to be.
+    fn renew(&mut self, id: LeaseId) -> Checked {
+        let renewal = self.keyspace.lease_renew(id, self.now);
+        if let Some(Renewal { ttl, must_record: true }) = renewal {
+            self.keyspace.lease_checkpoint(&[(id, seconds(ttl))], &mut self.log);
+        }
+        prop_assert_eq!(renewal.map(|renewal| renewal.ttl), self.model.renew(id, self.now));
+        invariants::invariant_leases_are_the_models(&self.keyspace, &self.model)
     }
 
     /// Carries out a request on both sides: they answer the same, and it leaves what it should.

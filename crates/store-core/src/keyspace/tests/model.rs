@@ -143,8 +143,13 @@ impl Model {
         let mut kvs: Vec<_> = all.filter(|kv| query.range.contains(&kv.key)).collect();
         let count = kvs.len() as u64;
         kvs.retain(|kv| !query.count_only && passes(query, kv));
-        sort(&mut kvs, query);
         let limit = if query.limit == 0 { usize::MAX } else { usize::try_from(query.limit).unwrap() };
+        let bounds = [query.min_modified, query.max_modified, query.min_created, query.max_created];
+        if query.order == SortOrder::Unsorted && bounds == [0; 4] {
+            // Without an order etcd looks at one pair more than the limit, and no further.
+            kvs.truncate(limit.saturating_add(1));
+        }
+        sort(&mut kvs, query);
         let more = kvs.len() > limit;
         kvs.truncate(limit);
         if query.keys_only {
