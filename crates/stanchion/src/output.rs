@@ -80,6 +80,11 @@ pub(crate) fn failure(failure: &Failure) {
     }
 }
 
+/// Writes a compacted revision for people; a store that was never compacted has none.
+pub(crate) fn compacted(revision: i64) -> String {
+    if revision < 0 { "never".to_owned() } else { revision.to_string() }
+}
+
 /// Writes bytes for people: 1.5 MiB.
 #[expect(clippy::cast_precision_loss, reason = "one digit behind the point is shown")]
 pub(crate) fn bytes(bytes: u64) -> String {

@@ -58,7 +58,7 @@ impl Default for Keyspace {
             leases: Leases::default(),
             alarms: Alarms::default(),
             revision: Revision::FIRST,
-            compacted: Revision::NONE,
+            compacted: Revision::NEVER,
         }
     }
 }

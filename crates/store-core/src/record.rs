@@ -228,7 +228,7 @@ impl Record {
                 let sub = body.try_get_u32_le().ok()?;
                 Self::Delete { revision, sub, key: get_key(body)? }
             }
-            kind::COMPACT => Self::Compact { revision: get_revision(body)? },
+            kind::COMPACT => Self::Compact { revision: get_compacted(body)? },
             kind::LEASE_GRANT => Self::LeaseGrant {
                 id: get_lease(body)?,
                 ttl: body.try_get_i64_le().ok()?,
@@ -246,10 +246,7 @@ impl Record {
                     _ => return None,
                 },
             },
-            kind::BASE => Self::Base {
-                revision: get_revision(body)?,
-                compacted: Revision(body.try_get_i64_le().ok().filter(|revision| *revision >= 0)?),
-            },
+            kind::BASE => Self::Base { revision: get_revision(body)?, compacted: get_compacted(body)? },
             kind::CLOSED => Self::Closed,
             _ => return None,
         })
@@ -281,6 +278,11 @@ fn get_key(body: &mut Bytes) -> Option<Bytes> {
 
 fn get_revision(body: &mut Bytes) -> Option<Revision> {
     body.try_get_i64_le().ok().filter(|revision| *revision > 0).map(Revision)
+}
+
+/// Reads a compacted revision, which may be that of a store that was never compacted.
+fn get_compacted(body: &mut Bytes) -> Option<Revision> {
+    body.try_get_i64_le().ok().map(Revision).filter(|revision| *revision >= Revision::NEVER)
 }
 
 fn get_lease(body: &mut Bytes) -> Option<LeaseId> {

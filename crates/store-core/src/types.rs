@@ -12,6 +12,8 @@ pub struct Revision(pub i64);
 impl Revision {
     /// No revision; in requests, the newest one.
     pub const NONE: Self = Self(0);
+    /// The compacted revision of a store that was never compacted, as in etcd: compacting to 0 is a first time.
+    pub const NEVER: Self = Self(-1);
     /// The revision of a store that was never written to, as in etcd.
     pub const FIRST: Self = Self(1);
 
@@ -85,13 +87,15 @@ impl KeyRange {
 
     /// Every key.
     pub fn all() -> Self {
-        Self::From(Bytes::new())
+        // The smallest key, because no key is empty and a request that speaks of an empty one is refused.
+        Self::From(Bytes::from_static(&[0]))
     }
 
     /// Every key that begins with `prefix`.
     pub fn prefix(prefix: Bytes) -> Self {
         match prefix_end(&prefix) {
             Some(end) => Self::Between(prefix, end),
+            None if prefix.is_empty() => Self::all(),
             None => Self::From(prefix),
         }
     }

@@ -223,6 +223,8 @@ impl Store {
     /// Reads a range.
     pub async fn range(&self, query: RangeQuery) -> Result<RangeResult, StoreError> {
         query.check()?;
+        // Most reads wait for nothing; a task that only reads must still let others run.
+        tokio::task::coop::consume_budget().await;
         self.0.shared.metrics.ranges.inc();
         let newest = query.revision == Revision::NONE;
         for _ in 0..SCAN_TRIES {

@@ -28,7 +28,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         lease().prop_map(|id| Record::LeaseRevoke { id }),
         (lease(), any::<u64>()).prop_map(|(id, remaining)| Record::LeaseRemaining { id, remaining }),
         any::<bool>().prop_map(|raised| Record::Alarm { alarm: Alarm::Corrupt, raised }),
-        (revision(), 0..i64::MAX)
+        (revision(), -1..i64::MAX)
             .prop_map(|(revision, compacted)| Record::Base { revision, compacted: Revision(compacted) }),
     ]
 }

@@ -61,7 +61,7 @@ impl Report for Checked {
             ("cluster", self.cluster_id.clone()),
             ("member", self.member_id.clone()),
             ("revision", self.revision.to_string()),
-            ("compacted", self.compacted.to_string()),
+            ("compacted", output::compacted(self.compacted)),
             ("keys", self.keys.to_string()),
             ("leases", self.leases.to_string()),
             ("alarms", listed(self.alarms.join(", "))),

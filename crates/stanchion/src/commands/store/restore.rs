@@ -44,7 +44,7 @@ impl Report for Restored {
         vec![
             ("data dir", self.data_dir.clone()),
             ("revision", self.revision.to_string()),
-            ("compacted", self.compacted.to_string()),
+            ("compacted", output::compacted(self.compacted)),
             ("keys", self.keys.to_string()),
             ("size", output::bytes(self.bytes)),
         ]

@@ -45,7 +45,7 @@ pub(super) struct Model {
 
 impl Default for Model {
     fn default() -> Self {
-        Self { facts: Vec::new(), revision: 1, compacted: 0, leases: BTreeMap::new(), alarms: Vec::new() }
+        Self { facts: Vec::new(), revision: 1, compacted: -1, leases: BTreeMap::new(), alarms: Vec::new() }
     }
 }
 
