@@ -92,6 +92,9 @@ pub enum StoreError {
     /// Writing or flushing failed earlier; nothing more is written until a restart has read the disk anew.
     #[error("etcdserver: storage failed, writes are refused until a restart: {0}")]
     StorageFailed(String),
+    /// The file system refused an operation; nothing was changed.
+    #[error("etcdserver: storage error: {0}")]
+    Storage(String),
     /// A record could not be read back as it was written.
     #[error("etcdserver: corrupt record: {0}")]
     CorruptRecord(String),
@@ -145,7 +148,7 @@ impl StoreError {
             Self::LeaseExists | Self::BadLeaderTransferee | Self::NotCapable | Self::AuthNotEnabled => {
                 Code::FailedPrecondition
             }
-            Self::Stopped | Self::Timeout | Self::StorageFailed(_) => Code::Unavailable,
+            Self::Stopped | Self::Timeout | Self::StorageFailed(_) | Self::Storage(_) => Code::Unavailable,
             Self::Corrupt | Self::CorruptRecord(_) => Code::DataLoss,
             Self::AuthUnsupported | Self::Unsupported(_) => Code::Unimplemented,
             Self::Remote { code, .. } => *code,

@@ -25,6 +25,7 @@ mod maintenance;
 pub mod metrics;
 mod options;
 pub(crate) mod random;
+mod remote;
 pub mod server;
 mod shared;
 pub mod snapshot;
@@ -34,6 +35,7 @@ mod writer;
 
 pub use kv::{KeyValueStore, Watch};
 pub use options::{AutoCompaction, DefragPolicy, Options};
+pub use remote::{ClientCertificate, RemoteError, RemoteOptions, RemoteStore, RemoteTls};
 pub use shared::Clock;
 pub use stanchion_store_core as core;
 pub use store::{LeaseInfo, OpenError, Status, Store};

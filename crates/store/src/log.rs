@@ -25,7 +25,7 @@ pub use error::LogError;
 pub use manifest::{Ids, Manifest};
 pub use open::{OpenedLog, Recovered, open, verify};
 pub use read::{BatchReader, Stored, records_from};
-pub use rewrite::{RewriteOutcome, rewrite};
+pub use rewrite::{RewriteFailure, RewriteOutcome, rewrite};
 pub use segment::Segment;
 pub use view::{Log, View};
 

@@ -10,7 +10,7 @@ use stanchion_store_core::batch::{BATCH_HEADER_LEN, SEGMENT_HEADER_LEN};
 use stanchion_store_core::{Keyspace, Revision, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::log::{BATCH_BYTES, Log, LogError, RewriteOutcome, SEGMENT_BYTES, rewrite};
+use crate::log::{BATCH_BYTES, Log, LogError, RewriteFailure, RewriteOutcome, SEGMENT_BYTES, rewrite};
 use crate::metrics::Metrics;
 use crate::options::{AutoCompaction, DefragPolicy, Options};
 use crate::shared::Shared;
@@ -178,20 +178,23 @@ impl Housekeeper {
         let sealed = self.ask(Command::Seal)?;
         let outcome = rewrite(&self.shared.log, &self.shared.keyspace, sealed.first_tail, &sealed.head);
         Metrics::observe(&self.shared.metrics.defrags, begin.elapsed());
-        outcome.map_err(|error| Self::rewrite_error(&error))
+        outcome.map_err(|error| self.rewrite_error(&error))
     }
 
-    /// Says what a failed rewrite means. The old log stays in force, unless it is the index that is half moved.
-    fn rewrite_error(error: &LogError) -> StoreError {
-        if error.is_full() {
-            return StoreError::DiskFull(format!(
-                "{}; a defragmentation needs room for what is in use",
-                error.chain()
-            ));
+    /// Says what a failed rewrite means. The old log stays in force, unless the index is half moved.
+    fn rewrite_error(&self, failure: &RewriteFailure) -> StoreError {
+        let text = failure.error.chain();
+        if failure.half_moved {
+            let reason = format!("a defragmentation could not be completed: {text}");
+            self.shared.fail(reason.clone());
+            return StoreError::StorageFailed(reason);
         }
-        match error {
-            LogError::Damaged { .. } | LogError::Record { .. } => StoreError::CorruptRecord(error.chain()),
-            other => StoreError::StorageFailed(other.chain()),
+        if failure.error.is_full() {
+            return StoreError::DiskFull(format!("{text}; a defragmentation needs room for what is in use"));
+        }
+        match failure.error {
+            LogError::Damaged { .. } | LogError::Record { .. } => StoreError::CorruptRecord(text),
+            _ => StoreError::Storage(text),
         }
     }
 

@@ -268,11 +268,7 @@ impl Context<'_> {
 
 /// Returns what a client is told of an error that changed nothing.
 fn refusal_of(error: &LogError) -> StoreError {
-    if error.is_full() {
-        StoreError::DiskFull(error.chain())
-    } else {
-        StoreError::StorageFailed(error.chain())
-    }
+    if error.is_full() { StoreError::DiskFull(error.chain()) } else { StoreError::Storage(error.chain()) }
 }
 
 /// The cost of a lease against the quota.

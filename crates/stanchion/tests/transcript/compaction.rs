@@ -42,7 +42,14 @@ async fn a_new_store_can_be_compacted_to_its_beginning() {
     within(LIMIT, async {
         let pair = Pair::start().await;
         pair.done("put a 1").await;
-        for words in ["compaction -- -1", "compaction 1", "compaction 1", "compaction 0"] {
+        for words in [
+            "endpoint hashkv -w json",
+            "compaction -- -1",
+            "compaction 0",
+            "compaction 0",
+            "compaction 1",
+            "compaction 1",
+        ] {
             pair.run(words).await;
         }
         pair.done("get a --rev=1 -w json").await;

@@ -80,9 +80,9 @@ async fn sorted_gets() {
                 let words = format!("get '' --prefix --sort-by={target} {order} --keys-only");
                 orders.insert(pair.done(&words).await);
             }
-            // Not without an order: etcd then takes the first of the keys and sorts those, the store sorts all.
-            for order in ["ASCEND", "DESCEND"] {
-                let words = format!("get '' --prefix --sort-by={target} --order={order} -w json");
+            // Without an order only the first of the keys are looked at, and those are sorted.
+            for order in ["", "--order=ASCEND", "--order=DESCEND"] {
+                let words = format!("get '' --prefix --sort-by={target} {order} -w json");
                 pair.done(&format!("{words} --limit=3")).await;
                 pair.done(&format!("{words} --limit=2 --rev=7")).await;
             }

@@ -117,7 +117,10 @@ impl Appender {
                 return Err(error);
             }
         };
-        self.give_back_room()?;
+        if let Err(error) = self.give_back_room() {
+            // Zeros behind the last batch are no damage.
+            tracing::warn!(error = error.chain(), "cannot give back the unused room of a full segment");
+        }
         self.log.change_view(|view| {
             let mut ordered = view.ordered().to_vec();
             ordered.push(Arc::clone(&segment));

@@ -68,7 +68,13 @@ impl Manifest {
 
     /// Puts the manifest in place of the one in `dir`, durably.
     pub fn store(&self, disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
-        let (new, path) = (dir.join(NEW_FILE_NAME), dir.join(FILE_NAME));
+        self.write_beside(disk, dir)?;
+        Self::put_in_place(disk, dir)
+    }
+
+    /// Writes the manifest beside the one in `dir`, which stays in force.
+    pub(super) fn write_beside(&self, disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+        let new = dir.join(NEW_FILE_NAME);
         if new.exists() {
             disk.remove(&new).map_err(LogError::io("remove", &new))?;
         }
@@ -76,8 +82,12 @@ impl Manifest {
         let file = disk.create(&new).map_err(LogError::io("create", &new))?;
         file.reserve(bytes.len() as u64).map_err(LogError::io("take room for", &new))?;
         file.write_at(&bytes, 0).map_err(LogError::io("write", &new))?;
-        file.sync_data().map_err(LogError::io("flush", &new))?;
-        drop(file);
+        file.sync_data().map_err(LogError::io("flush", &new))
+    }
+
+    /// Puts what was written beside in force. After an error either manifest may be.
+    pub(super) fn put_in_place(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
+        let (new, path) = (dir.join(NEW_FILE_NAME), dir.join(FILE_NAME));
         disk.rename(&new, &path).map_err(LogError::io("put in place", &path))?;
         disk.sync_dir(dir).map_err(LogError::io("flush the directory", dir))
     }

@@ -112,20 +112,22 @@ fn lock(dir: &Path) -> Result<File, LogError> {
 /// Makes an empty log: its first segment, then the manifest that makes it count.
 fn create(disk: &dyn Disk, dir: &Path) -> Result<Manifest, LogError> {
     let manifest = Manifest::new(Ids { cluster: random::u64(), member: random::u64() });
-    let path = dir.join(Manifest::tail_name(manifest.first_tail));
-    if path.exists() {
-        // The manifest comes last, so a first segment without one is of a creation that was interrupted,
-        // unless the manifest was lost; then there is more in it than a header.
+    let first = Manifest::tail_name(manifest.first_tail);
+    for path in disk.list(dir).map_err(LogError::io("list", dir))? {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if !name.starts_with("base-") && !name.starts_with("tail-") {
+            continue;
+        }
+        // The manifest comes last, so a first segment without one is of a creation that was interrupted, as
+        // long as there is no more in it than a header. Anything else had a manifest, which is lost.
         let length = fs::metadata(&path).map_err(LogError::io("read", &path))?.len();
-        if length > stanchion_store_core::batch::SEGMENT_HEADER_LEN as u64 {
-            let path = dir.join(manifest::FILE_NAME);
-            return Err(LogError::Manifest {
-                path,
-                problem: "missing, but there are log segments".to_owned(),
-            });
+        if name != first || length > stanchion_store_core::batch::SEGMENT_HEADER_LEN as u64 {
+            let problem = format!("missing, but there is {name}");
+            return Err(LogError::Manifest { path: dir.join(manifest::FILE_NAME), problem });
         }
         disk.remove(&path).map_err(LogError::io("remove", &path))?;
     }
+    let path = dir.join(first);
     Segment::create(disk, path, 0, SegmentHeader { salt: random::u64(), first_sequence: 1 })?;
     disk.sync_dir(dir).map_err(LogError::io("flush the directory", dir))?;
     manifest.store(disk, dir)?;

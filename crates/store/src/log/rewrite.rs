@@ -35,6 +35,22 @@ pub struct RewriteOutcome {
     pub after: u64,
 }
 
+/// A rewrite that failed.
+#[derive(Debug)]
+pub struct RewriteFailure {
+    /// Why.
+    pub error: LogError,
+    /// The index points partly to the old segments and partly to the new ones. All can be read, but the store
+    /// must not be rewritten again before it was opened anew.
+    pub half_moved: bool,
+}
+
+impl From<LogError> for RewriteFailure {
+    fn from(error: LogError) -> Self {
+        Self { error, half_moved: false }
+    }
+}
+
 /// Rewrites every segment before tail `first_tail`, which must all be sealed.
 ///
 /// `head` is the state besides keys as it was when they were sealed.
@@ -43,34 +59,38 @@ pub fn rewrite(
     keyspace: &RwLock<Keyspace>,
     first_tail: u32,
     head: &[Record],
-) -> Result<RewriteOutcome, LogError> {
+) -> Result<RewriteOutcome, RewriteFailure> {
     let before = log.on_disk();
     let view = log.view();
     let boundary = log.dir().join(Manifest::tail_name(first_tail));
     let sealed = view.ordered().iter().position(|segment| segment.path() == boundary);
     let sealed = &view.ordered()[..sealed.expect("the boundary is a segment of the log")];
 
-    let old = log.manifest();
-    let generation = old.generation + 1;
-    let mut base = Base::new(log, Manifest { generation, base: Vec::new(), first_tail, ..old });
+    let generation = log.new_generation();
+    let manifest = Manifest { generation, base: Vec::new(), first_tail, ..log.manifest() };
+    let mut base = Base::new(log, manifest);
     let written = copy(sealed, keyspace, head, &mut base).and_then(|()| base.finish());
     let (manifest, segments) = match written {
         Ok(written) => written,
         Err((error, created)) => {
             remove(log, &created)?;
-            return Err(error);
+            return Err(error.into());
         }
     };
-    log.set_manifest(manifest)?;
+    // Should this fail, both the old and the new files stay: the next start finds out which are in force.
+    Manifest::put_in_place(log.disk(), log.dir())?;
+    log.set_manifest(manifest);
     log.change_view(|view| {
         let tails = view.ordered()[sealed.len()..].iter().cloned();
         View::of(segments.iter().cloned().chain(tails).collect()).also(sealed)
     });
     for segment in &segments {
-        relocate(segment, keyspace)?;
+        relocate(segment, keyspace).map_err(|error| RewriteFailure { error, half_moved: true })?;
     }
     log.change_view(|view| View::of(view.ordered().to_vec()));
-    remove(log, &sealed.iter().map(|segment| segment.path().to_owned()).collect::<Vec<_>>())?;
+    if let Err(error) = remove_old(log, sealed) {
+        tracing::warn!(error = error.chain(), "cannot remove what was rewritten; the next start tries again");
+    }
     Ok(RewriteOutcome { before, after: log.on_disk() })
 }
 
@@ -146,6 +166,20 @@ fn for_each_batch(
         })?;
         each(stored)?;
     }
+}
+
+/// Removes the segments that were rewritten, and those of rewrites that came to nothing.
+fn remove_old(log: &Log, sealed: &[Arc<Segment>]) -> Result<(), LogError> {
+    let manifest = log.manifest();
+    let mut old: Vec<_> = sealed.iter().map(|segment| segment.path().to_owned()).collect();
+    for path in log.disk().list(log.dir()).map_err(LogError::io("list", log.dir()))? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let in_force = (1..=manifest.base.len()).any(|n| manifest.base_name(n) == name);
+        if name.starts_with("base-") && !in_force && !old.contains(&path) {
+            old.push(path);
+        }
+    }
+    remove(log, &old)
 }
 
 fn remove(log: &Log, paths: &[PathBuf]) -> Result<(), LogError> {
@@ -226,6 +260,7 @@ impl<'a> Base<'a> {
         Ok(segment)
     }
 
+    /// Makes the segments durable and writes the manifest that will put them in force.
     fn finish(mut self) -> Result<(Manifest, Vec<Arc<Segment>>), Failed> {
         let flushed =
             self.write_batch().and_then(|()| self.segments.last().map_or(Ok(()), |last| seal(last)));
@@ -235,11 +270,11 @@ impl<'a> Base<'a> {
                 .sync_dir(self.log.dir())
                 .map_err(LogError::io("flush the directory", self.log.dir()))
         });
-        if let Err(error) = flushed {
-            return Err((error, self.paths()));
-        }
         self.manifest.base = self.segments.iter().map(|segment| segment.end()).collect();
-        Ok((self.manifest, self.segments))
+        match flushed.and_then(|()| self.manifest.write_beside(self.log.disk(), self.log.dir())) {
+            Ok(()) => Ok((self.manifest, self.segments)),
+            Err(error) => Err((error, self.paths())),
+        }
     }
 }
 

@@ -38,10 +38,11 @@ impl Segment {
     /// Creates an empty segment, durable but for its directory entry.
     pub fn create(disk: &dyn Disk, path: PathBuf, id: u32, header: SegmentHeader) -> Result<Self, LogError> {
         let file = disk.create(&path).map_err(LogError::io("create", &path))?;
-        let len = SEGMENT_HEADER_LEN as u64;
-        file.reserve(len).map_err(LogError::io("take room for", &path))?;
-        file.write_at(&header.encode(), 0).map_err(LogError::io("write", &path))?;
-        file.sync_data().map_err(LogError::io("flush", &path))?;
+        if let Err(error) = write_header(file.as_ref(), &path, header) {
+            // What is left of it would be in the way of the next try.
+            disk.remove(&path).map_err(LogError::io("remove", &path))?;
+            return Err(error);
+        }
         Ok(Self::over(file, path, id, header))
     }
 
@@ -136,4 +137,10 @@ impl Segment {
             ))),
         }
     }
+}
+
+fn write_header(file: &dyn DiskFile, path: &Path, header: SegmentHeader) -> Result<(), LogError> {
+    file.reserve(SEGMENT_HEADER_LEN as u64).map_err(LogError::io("take room for", path))?;
+    file.write_at(&header.encode(), 0).map_err(LogError::io("write", path))?;
+    file.sync_data().map_err(LogError::io("flush", path))
 }

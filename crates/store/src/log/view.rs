@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::{Mutex, RwLock};
 use stanchion_store_core::{KeyValue, Location, Pairs, Record, StoreError};
 
-use super::error::LogError;
 use super::manifest::Manifest;
 use super::segment::Segment;
 use crate::disk::Disk;
@@ -88,6 +87,7 @@ pub struct Log {
     /// Changed only by a rewrite, of which there is one at a time.
     manifest: Mutex<Manifest>,
     next_id: AtomicU32,
+    next_generation: AtomicU32,
 }
 
 impl Log {
@@ -98,12 +98,14 @@ impl Log {
         view: View,
         next_id: u32,
     ) -> Self {
+        let next_generation = AtomicU32::new(manifest.generation + 1);
         Self {
             disk,
             dir,
             view: RwLock::new(Arc::new(view)),
             manifest: Mutex::new(manifest),
             next_id: AtomicU32::new(next_id),
+            next_generation,
         }
     }
 
@@ -127,12 +129,14 @@ impl Log {
         self.manifest.lock().clone()
     }
 
-    /// Puts a new manifest into effect, durably.
-    pub(super) fn set_manifest(&self, manifest: Manifest) -> Result<(), LogError> {
-        let mut current = self.manifest.lock();
-        manifest.store(self.disk(), &self.dir)?;
-        *current = manifest;
-        Ok(())
+    /// Remembers the manifest that is in force.
+    pub(super) fn set_manifest(&self, manifest: Manifest) {
+        *self.manifest.lock() = manifest;
+    }
+
+    /// Returns a number for a rewrite that no rewrite had, whether it succeeded or not.
+    pub(super) fn new_generation(&self) -> u32 {
+        self.next_generation.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Returns the bytes on disk that count, space that a rewrite would free included.
