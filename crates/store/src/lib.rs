@@ -42,3 +42,8 @@ pub use store::{LeaseInfo, OpenError, Status, Store};
 
 /// The level of the etcd API that is served, and the version that clients are told.
 pub const API_VERSION: &str = "3.6.6";
+
+/// Compiles the example of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/embedding.md")]
+struct Embedding;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use stanchion_store_core::{
-    Alarm, Alarms, DeleteRange, DeleteResult, Hit, KeyValue, Keyspace, LeaseId, Limits, Location, OpResult,
-    Put, PutResult, Quota, RangeQuery, RangeResult, Record, Revision, Scan, StoreError, Txn, TxnResult,
+    Alarm, Alarms, DeleteRange, DeleteResult, Hit, KeyValue, Keyspace, LeaseId, Limits, OpResult, Put,
+    PutResult, Quota, RangeQuery, RangeResult, Record, Revision, Scan, StoreError, Txn, TxnResult,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -379,11 +379,6 @@ impl Store {
         let shared = Arc::clone(&self.0.shared);
         let hashed = tokio::task::spawn_blocking(move || hash::hash_kv(&shared, revision)).await;
         hashed.map_err(|_| StoreError::Stopped)?
-    }
-
-    /// Returns the pair at a place in the log.
-    pub fn pair(&self, location: Location) -> Result<KeyValue, StoreError> {
-        self.0.shared.log.view().pair(location)
     }
 
     /// Sends a request to the writer and waits for its answer.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use stanchion_store_core::{KeyValue, Location, Pairs, Record, StoreError};
+use stanchion_store_core::{KeyValue, Location, Pairs, StoreError};
 
 use super::manifest::Manifest;
 use super::segment::Segment;
@@ -54,11 +54,6 @@ impl View {
     pub fn pair(&self, location: Location) -> Result<KeyValue, StoreError> {
         let segment = self.segment(location)?;
         segment.pair(segment.read(location)?, location)
-    }
-
-    /// Reads the record at `location`.
-    pub fn record(&self, location: Location) -> Result<Record, StoreError> {
-        self.segment(location)?.read(location)
     }
 
     /// Returns the segment that `location` names.
