@@ -91,7 +91,7 @@ pub(crate) struct Arguments {
     #[arg(long, env = "ETCD_MAX_TXN_OPS", value_name = "N", default_value_t = Limits::default().txn_ops)]
     max_txn_ops: usize,
     /// The most calls at a time on one connection.
-    #[arg(long, env = "ETCD_MAX_CONCURRENT_STREAMS", value_name = "N", default_value_t = 1_000_000)]
+    #[arg(long, env = "ETCD_MAX_CONCURRENT_STREAMS", value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
     max_concurrent_streams: u32,
     /// The most watches at a time.
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
@@ -103,7 +103,7 @@ pub(crate) struct Arguments {
         env = "ETCD_WATCH_PROGRESS_NOTIFY_INTERVAL",
         value_name = "TIME",
         default_value = "10m",
-        value_parser = humantime::parse_duration
+        value_parser = interval
     )]
     watch_progress_notify_interval: Duration,
     /// How much is logged.
@@ -221,6 +221,13 @@ impl Arguments {
     }
 }
 
+/// Reads the time between two looks at something, which cannot be nothing.
+fn interval(text: &str) -> anyhow::Result<Duration> {
+    let interval = humantime::parse_duration(text)?;
+    anyhow::ensure!(interval >= Duration::from_millis(100), "{text} is less than 100ms");
+    Ok(interval)
+}
+
 /// Reads etcd's two flags; a bare number of a period is hours.
 fn auto_compaction(mode: CompactionMode, retention: &str) -> anyhow::Result<Option<AutoCompaction>> {
     let number = retention.parse::<i64>();
@@ -243,6 +250,13 @@ fn auto_compaction(mode: CompactionMode, retention: &str) -> anyhow::Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_is_some_time() {
+        assert_eq!(interval("30s").ok(), Some(Duration::from_secs(30)));
+        assert!(interval("0s").is_err());
+        assert!(interval("soon").is_err());
+    }
 
     #[test]
     fn retention_is_read_as_etcd_reads_it() {
