@@ -24,6 +24,9 @@ mod support;
 #[cfg(test)]
 #[path = "server/tls.rs"]
 mod tls;
+#[cfg(test)]
+#[path = "server/watch.rs"]
+mod watch;
 
 use std::time::Duration;
 
