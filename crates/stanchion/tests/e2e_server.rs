@@ -2,6 +2,9 @@
 //! back, and the commands for its upkeep.
 
 #[cfg(test)]
+#[path = "server/alarm.rs"]
+mod alarm;
+#[cfg(test)]
 #[path = "server/commands.rs"]
 mod commands;
 #[cfg(test)]

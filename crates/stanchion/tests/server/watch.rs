@@ -58,6 +58,34 @@ async fn watches_beyond_the_bound_are_refused() {
     .await;
 }
 
+#[tokio::test]
+async fn what_is_longer_than_a_request_comes_in_fragments() {
+    within(LIMIT, async {
+        let folder = folder();
+        let server = Server::start(folder.path(), &["--max-request-bytes", "10000"]).await;
+        let mut kv = KvClient::new(server.channel().await);
+        for _ in 0..5 {
+            let put =
+                pb::PutRequest { key: "k".into(), value: vec![b'x'; 4000].into(), ..Default::default() };
+            kv.put(put).await.expect("a put");
+        }
+        let (requests, mut answers) = open(&server).await;
+        send(&requests, pb::WatchCreateRequest { start_revision: 2, fragment: true, ..create("k") }).await;
+        assert!(next(&mut answers).await.created);
+        let mut pieces = Vec::new();
+        while pieces.last().is_none_or(|piece: &pb::WatchResponse| piece.fragment) {
+            pieces.push(next(&mut answers).await);
+        }
+        let events: Vec<_> = pieces.iter().map(|piece| piece.events.len()).collect();
+        assert_eq!(events, [2, 2, 1], "at most 10,000 bytes each");
+        let revisions = pieces.iter().flat_map(|piece| &piece.events);
+        let revisions: Vec<_> =
+            revisions.filter_map(|event| event.kv.as_ref().map(|kv| kv.mod_revision)).collect();
+        assert_eq!(revisions, [2, 3, 4, 5, 6]);
+    })
+    .await;
+}
+
 fn create(key: &'static str) -> pb::WatchCreateRequest {
     pb::WatchCreateRequest { key: key.into(), ..Default::default() }
 }
