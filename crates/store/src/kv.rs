@@ -36,12 +36,16 @@ pub trait KeyValueStore: Debug + Send + Sync {
     async fn leases(&self) -> Result<Vec<LeaseId>, StoreError>;
     /// Begins one watch. Its first notice is [`Notice::Created`], or [`Notice::Refused`].
     async fn watch(&self, spec: WatchSpec) -> Result<Box<dyn Watch>, StoreError>;
+    /// Returns whether a watch tells progress that was asked for only after all events before it.
+    async fn orders_progress(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
 }
 
 /// One watch; it ends when it is dropped.
 #[async_trait]
 pub trait Watch: Debug + Send {
-    /// Waits for the next notice; nothing when the watch has ended.
+    /// Waits for the next notice; nothing when the watch has ended. Nothing is lost when a wait is given up.
     async fn next(&mut self) -> Result<Option<Notice>, StoreError>;
     /// Asks for the newest revision as soon as everything before it has been told.
     async fn request_progress(&mut self) -> Result<(), StoreError>;

@@ -262,6 +262,26 @@ impl KeyValueStore for RemoteStore {
         let (url, stream) = self.read(call).await?;
         Ok(Box::new(watch::RemoteWatch::new(url, stream, self.request_timeout)))
     }
+
+    async fn orders_progress(&self) -> Result<bool, StoreError> {
+        let call = |endpoint: &Endpoint| {
+            let mut maintenance = endpoint.maintenance();
+            async move { maintenance.status().await }
+        };
+        Ok(orders_progress(&self.read(call).await?.0.version))
+    }
+}
+
+/// Returns whether an etcd of this version puts progress that was asked for behind the events before it: since 3.4.25
+/// and 3.5.8.
+fn orders_progress(version: &str) -> bool {
+    let mut numbers = version.split(['.', '-', '+']).map_while(|number| number.parse::<u32>().ok());
+    let version = [(); 3].map(|()| numbers.next().unwrap_or(0));
+    match version {
+        [3, 4, patch] => patch >= 25,
+        [3, 5, patch] => patch >= 8,
+        newer => newer > [3, 5, 0],
+    }
 }
 
 /// Renews a lease on a stream of its own, which ends with the call.
@@ -277,4 +297,25 @@ async fn renew(mut lease: LeaseClient, id: LeaseId) -> Result<Option<i64>, Clien
     let answer = answers.message().await?;
     let answer = answer.ok_or_else(|| ClientError::LeaseKeepAliveError("the stream has ended".to_owned()))?;
     Ok(Some(answer.ttl()).filter(|ttl| *ttl > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::orders_progress;
+
+    #[test]
+    fn progress_is_ordered_since_two_versions() {
+        for (version, ordered) in [
+            ("3.3.27", false),
+            ("3.4.23", false),
+            ("3.4.25", true),
+            ("3.5.7", false),
+            ("3.5.8", true),
+            ("3.6.0-rc.1", true),
+            ("4.0.0", true),
+            ("", false),
+        ] {
+            assert_eq!(orders_progress(version), ordered, "{version}");
+        }
+    }
 }

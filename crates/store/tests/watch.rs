@@ -183,3 +183,31 @@ async fn many_watches_on_one_stream() {
     assert_eq!((metrics.watchers.get(), metrics.watch_streams.get()), (0, 0));
     store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_that_is_given_up_loses_nothing() {
+    let (store, _dir) = open();
+    let (first, last) = flood(&store).await;
+    let (handle, mut stream) = store.watch();
+    handle.create(WatchSpec::new(KeyRange::all(), first)).expect("a watch");
+    let (mut events, mut given_up) = (0, 0);
+    let all = CHANGES * usize::try_from(last.0 - first.0 + 1).expect("few");
+    while events < all {
+        // Polled once and dropped, again and again: history is read on another thread meanwhile.
+        let polled = tokio::select! {
+            biased;
+            notice = stream.next() => Some(notice),
+            () = tokio::task::yield_now() => None,
+        };
+        if let Some(notice) = polled {
+            if let Some(Notice::Events { events: more, .. }) = notice.expect("the stream works") {
+                events += more.len();
+            }
+        } else {
+            given_up += 1;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert!(given_up < 20_000, "{events} of {all} events came");
+        }
+    }
+    assert!(given_up > 0, "no wait was given up");
+}

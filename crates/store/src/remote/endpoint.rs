@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcd_client::{
-    Certificate, Client, ConnectOptions, Identity, KvClient, LeaseClient, TlsOptions, WatchClient,
+    Certificate, Client, ConnectOptions, Identity, KvClient, LeaseClient, MaintenanceClient, TlsOptions,
+    WatchClient,
 };
 
 use super::{RemoteOptions, RemoteTls};
@@ -58,6 +59,7 @@ pub(super) struct Endpoint {
     kv: KvClient,
     lease: LeaseClient,
     watch: WatchClient,
+    maintenance: MaintenanceClient,
 }
 
 impl Endpoint {
@@ -85,6 +87,7 @@ impl Endpoint {
             // It has no such setting: a lease with more than 4 MB of keys cannot be listed.
             lease: client.lease_client(),
             watch: client.watch_client().max_decoding_message_size(MAX_ANSWER),
+            maintenance: client.maintenance_client(),
         })
     }
 
@@ -102,6 +105,10 @@ impl Endpoint {
 
     pub(super) fn watch(&self) -> WatchClient {
         self.watch.clone()
+    }
+
+    pub(super) fn maintenance(&self) -> MaintenanceClient {
+        self.maintenance.clone()
     }
 }
 

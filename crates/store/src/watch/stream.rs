@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use stanchion_store_core::{Event, EventKind, KeyValue, Record, Revision, StoreError};
+use tokio::task::JoinHandle;
 
 use super::hub::{Ids, Lagging};
 use super::mailbox::{MAX_ANSWERS, Mail, Mailbox};
@@ -40,6 +41,8 @@ pub struct WatchStream {
     state: Arc<State>,
     /// Events that were read from the log and not told yet.
     ready: VecDeque<Notice>,
+    /// History that is being read, kept here so that a wait that is given up does not lose it.
+    reading: Option<JoinHandle<Result<Vec<Notice>, StoreError>>>,
 }
 
 /// Opens a stream without watches.
@@ -50,7 +53,7 @@ pub(crate) fn open(shared: &Arc<Shared>) -> (WatchHandle, WatchStream) {
         mailbox: Arc::new(Mailbox::default()),
         ids: Mutex::default(),
     });
-    (WatchHandle(Arc::clone(&state)), WatchStream { state, ready: VecDeque::new() })
+    (WatchHandle(Arc::clone(&state)), WatchStream { state, ready: VecDeque::new(), reading: None })
 }
 
 impl WatchHandle {
@@ -93,12 +96,20 @@ impl WatchHandle {
 impl WatchStream {
     /// Waits for the next notice; nothing once the stream is closed and everything is told.
     ///
+    /// Nothing is lost when the wait is given up and begun again.
+    ///
     /// # Errors
     /// When the log cannot be read. The stream is of no use then.
     pub async fn next(&mut self) -> Result<Option<Notice>, StoreError> {
         loop {
             if let Some(notice) = self.ready.pop_front() {
                 return Ok(Some(notice));
+            }
+            if let Some(reading) = &mut self.reading {
+                let read = reading.await;
+                self.reading = None;
+                self.ready.extend(read.map_err(|_| StoreError::Stopped)??);
+                continue;
             }
             let (mail, lagging, closed) = {
                 let mut inner = self.state.mailbox.lock();
@@ -111,7 +122,8 @@ impl WatchStream {
             } else if closed {
                 return Ok(None);
             } else if !lagging.is_empty() {
-                self.catch_up(lagging).await?;
+                let state = Arc::clone(&self.state);
+                self.reading = Some(tokio::task::spawn_blocking(move || state.read_history(&lagging)));
             } else if let Some(progress) = self.state.shared.hub.answer_progress(&self.state.mailbox) {
                 return Ok(Some(progress));
             } else {
@@ -125,14 +137,6 @@ impl WatchStream {
             Mail::Notice(notice) => Ok(Some(notice)),
             Mail::Events { watcher, events } => self.state.notice(watcher, events),
         }
-    }
-
-    async fn catch_up(&mut self, lagging: Vec<u64>) -> Result<(), StoreError> {
-        let state = Arc::clone(&self.state);
-        let read = tokio::task::spawn_blocking(move || state.read_history(&lagging)).await;
-        let notices = read.map_err(|_| StoreError::Stopped)??;
-        self.ready.extend(notices);
-        Ok(())
     }
 }
 
