@@ -5,10 +5,11 @@
 //!
 //! Exit codes: 0 done and nothing found, 1 findings, 2 wrong usage or the check could not be run.
 
+mod facts;
 mod output;
 mod tidy;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -19,6 +20,8 @@ Usage: cargo xtask <command>
 Commands:
   tidy    Check the rules that neither rustc nor clippy can: pure core crates, file length, dead files,
           workspace inheritance, links, whitespace, shell scripts
+  facts <definitions.json> <k8s-pb sources>
+          Print the table of facts about the built-in kinds; scripts/facts.sh fetches what it reads
   help    Print this";
 
 const FOUND: u8 = 1;
@@ -27,6 +30,7 @@ const FAILED: u8 = 2;
 #[derive(Debug, PartialEq, Eq)]
 enum Command {
     Tidy,
+    Facts { definitions: PathBuf, messages: PathBuf },
     Help,
 }
 
@@ -34,6 +38,9 @@ impl Command {
     /// Returns the command the arguments spell, or `None` where they spell none.
     fn parse(args: &[String]) -> Option<Self> {
         match args {
+            [facts, definitions, messages] if facts == "facts" => {
+                Some(Self::Facts { definitions: definitions.into(), messages: messages.into() })
+            }
             [only] => match only.as_str() {
                 "tidy" => Some(Self::Tidy),
                 "help" | "--help" | "-h" => Some(Self::Help),
@@ -58,6 +65,10 @@ fn run(args: &[String]) -> Result<ExitCode> {
             let findings = tidy::run(Path::new("."))?;
             findings.iter().for_each(output::line);
             Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+        }
+        Some(Command::Facts { definitions, messages }) => {
+            output::text(facts::table(&definitions, &messages)?);
+            Ok(ExitCode::SUCCESS)
         }
         Some(Command::Help) => {
             output::line(USAGE);

@@ -13,6 +13,11 @@ pub(crate) fn line(data: impl Display) {
     println!("{data}");
 }
 
+/// Prints text that has its own ends of lines to stdout.
+pub(crate) fn text(data: impl Display) {
+    print!("{data}");
+}
+
 /// Prints a note for the person at the terminal to stderr.
 pub(crate) fn note(text: impl Display) {
     eprintln!("{text}");

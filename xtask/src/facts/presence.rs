@@ -1,0 +1,301 @@
+//! Which scalars and structs Go has pointers to, and which scalars it writes to JSON even if they are zero.
+//!
+//! Protobuf carries a zero of every scalar that is no pointer, so what a zero means cannot be told from the bytes;
+//! neither does the published schema say it. These are facts of the Go types of Kubernetes 1.36. The rule is: a
+//! field is `pointer` if it is listed in [`POINTERS`]; else a scalar is `always` if it is required and not in
+//! [`OMITTED`], or is in [`WRITTEN`].
+
+/// Returns the flag of a field of a scalar or a struct.
+pub(super) fn flag(name: &str, field: &str, required: bool) -> Option<&'static str> {
+    let has = |table: &[(&str, &str)]| {
+        table.iter().any(|(rest, fields)| {
+            name.strip_prefix(PREFIX).is_some_and(|n| n == *rest) && fields.split(' ').any(|f| f == field)
+        })
+    };
+    if has(POINTERS) {
+        Some("pointer")
+    } else if has(WRITTEN) || (required && !has(OMITTED)) {
+        Some("always")
+    } else {
+        None
+    }
+}
+
+/// What all names of types begin with.
+const PREFIX: &str = "io.k8s.";
+
+/// Required, and left out of JSON if zero all the same.
+const OMITTED: &[(&str, &str)] = &[
+    ("api.authentication.v1.TokenReviewSpec", "token"),
+    ("api.core.v1.ContainerRestartRule", "action"),
+    ("api.core.v1.ContainerRestartRuleOnExitCodes", "operator"),
+    ("api.core.v1.ImageVolumeStatus", "imageRef"),
+    ("api.core.v1.PodCertificateProjection", "keyType signerName"),
+    ("api.networking.v1.ParentReference", "name resource"),
+];
+
+/// Not required, and always written to JSON.
+const WRITTEN: &[(&str, &str)] = &[
+    ("api.apps.v1.StatefulSetOrdinals", "start"),
+    ("api.apps.v1.StatefulSetSpec", "serviceName"),
+    ("api.apps.v1.StatefulSetStatus", "availableReplicas"),
+    ("api.authentication.v1.TokenRequestStatus", "token"),
+    ("api.batch.v1.PodFailurePolicyOnPodConditionsPattern", "status"),
+    ("api.core.v1.Event", "reportingComponent reportingInstance"),
+    ("api.core.v1.NodeRuntimeHandler", "name"),
+    (
+        "api.policy.v1.PodDisruptionBudgetStatus",
+        "currentHealthy desiredHealthy disruptionsAllowed expectedPods",
+    ),
+    ("api.rbac.v1.RoleRef", "apiGroup"),
+    ("api.scheduling.v1.PriorityClass", "value"),
+];
+
+/// Pointers to scalars and structs.
+const POINTERS: &[(&str, &str)] = &[
+    ("api.apps.v1.DaemonSetSpec", "revisionHistoryLimit selector"),
+    ("api.apps.v1.DaemonSetStatus", "collisionCount"),
+    ("api.apps.v1.DaemonSetUpdateStrategy", "rollingUpdate"),
+    ("api.apps.v1.DeploymentSpec", "progressDeadlineSeconds replicas revisionHistoryLimit selector"),
+    ("api.apps.v1.DeploymentStatus", "collisionCount terminatingReplicas"),
+    ("api.apps.v1.DeploymentStrategy", "rollingUpdate"),
+    ("api.apps.v1.ReplicaSetSpec", "replicas selector"),
+    ("api.apps.v1.ReplicaSetStatus", "terminatingReplicas"),
+    ("api.apps.v1.RollingUpdateStatefulSetStrategy", "partition"),
+    (
+        "api.apps.v1.StatefulSetSpec",
+        "ordinals persistentVolumeClaimRetentionPolicy replicas revisionHistoryLimit selector",
+    ),
+    ("api.apps.v1.StatefulSetStatus", "collisionCount"),
+    ("api.apps.v1.StatefulSetUpdateStrategy", "rollingUpdate"),
+    ("api.authentication.v1.TokenRequestSpec", "boundObjectRef expirationSeconds"),
+    ("api.authorization.v1.ResourceAttributes", "fieldSelector labelSelector"),
+    ("api.authorization.v1.SelfSubjectAccessReviewSpec", "nonResourceAttributes resourceAttributes"),
+    ("api.authorization.v1.SubjectAccessReviewSpec", "nonResourceAttributes resourceAttributes"),
+    ("api.autoscaling.v1.HorizontalPodAutoscalerSpec", "minReplicas targetCPUUtilizationPercentage"),
+    (
+        "api.autoscaling.v1.HorizontalPodAutoscalerStatus",
+        "currentCPUUtilizationPercentage observedGeneration",
+    ),
+    ("api.autoscaling.v2.HPAScalingRules", "selectPolicy stabilizationWindowSeconds"),
+    ("api.autoscaling.v2.HorizontalPodAutoscalerBehavior", "scaleDown scaleUp"),
+    ("api.autoscaling.v2.HorizontalPodAutoscalerSpec", "behavior minReplicas"),
+    ("api.autoscaling.v2.HorizontalPodAutoscalerStatus", "observedGeneration"),
+    ("api.autoscaling.v2.MetricIdentifier", "selector"),
+    ("api.autoscaling.v2.MetricSpec", "containerResource external object pods resource"),
+    ("api.autoscaling.v2.MetricStatus", "containerResource external object pods resource"),
+    ("api.autoscaling.v2.MetricTarget", "averageUtilization"),
+    ("api.autoscaling.v2.MetricValueStatus", "averageUtilization"),
+    (
+        "api.batch.v1.CronJobSpec",
+        "failedJobsHistoryLimit startingDeadlineSeconds successfulJobsHistoryLimit suspend timeZone",
+    ),
+    (
+        "api.batch.v1.JobSpec",
+        "activeDeadlineSeconds backoffLimit backoffLimitPerIndex completionMode completions managedBy manualSelector maxFailedIndexes parallelism podFailurePolicy podReplacementPolicy selector successPolicy suspend ttlSecondsAfterFinished",
+    ),
+    ("api.batch.v1.JobStatus", "failedIndexes ready terminating uncountedTerminatedPods"),
+    ("api.batch.v1.PodFailurePolicyOnExitCodesRequirement", "containerName"),
+    ("api.batch.v1.PodFailurePolicyRule", "onExitCodes"),
+    ("api.batch.v1.SuccessPolicyRule", "succeededCount succeededIndexes"),
+    (
+        "api.coordination.v1.LeaseSpec",
+        "holderIdentity leaseDurationSeconds leaseTransitions preferredHolder strategy",
+    ),
+    ("api.core.v1.Affinity", "nodeAffinity podAffinity podAntiAffinity"),
+    ("api.core.v1.AppArmorProfile", "localhostProfile"),
+    ("api.core.v1.AzureDiskVolumeSource", "cachingMode fsType kind readOnly"),
+    ("api.core.v1.AzureFilePersistentVolumeSource", "secretNamespace"),
+    (
+        "api.core.v1.CSIPersistentVolumeSource",
+        "controllerExpandSecretRef controllerPublishSecretRef nodeExpandSecretRef nodePublishSecretRef nodeStageSecretRef",
+    ),
+    ("api.core.v1.CSIVolumeSource", "fsType nodePublishSecretRef readOnly"),
+    ("api.core.v1.CephFSPersistentVolumeSource", "secretRef"),
+    ("api.core.v1.CephFSVolumeSource", "secretRef"),
+    ("api.core.v1.CinderPersistentVolumeSource", "secretRef"),
+    ("api.core.v1.CinderVolumeSource", "secretRef"),
+    ("api.core.v1.ClientIPConfig", "timeoutSeconds"),
+    ("api.core.v1.ClusterTrustBundleProjection", "labelSelector name optional signerName"),
+    ("api.core.v1.ConfigMap", "immutable"),
+    ("api.core.v1.ConfigMapEnvSource", "optional"),
+    ("api.core.v1.ConfigMapKeySelector", "optional"),
+    ("api.core.v1.ConfigMapProjection", "optional"),
+    ("api.core.v1.ConfigMapVolumeSource", "defaultMode optional"),
+    (
+        "api.core.v1.Container",
+        "lifecycle livenessProbe readinessProbe restartPolicy securityContext startupProbe",
+    ),
+    ("api.core.v1.ContainerRestartRule", "exitCodes"),
+    ("api.core.v1.ContainerState", "running terminated waiting"),
+    ("api.core.v1.ContainerStatus", "resources started stopSignal user"),
+    ("api.core.v1.ContainerUser", "linux"),
+    ("api.core.v1.DownwardAPIVolumeFile", "fieldRef mode resourceFieldRef"),
+    ("api.core.v1.DownwardAPIVolumeSource", "defaultMode"),
+    ("api.core.v1.EndpointAddress", "nodeName targetRef"),
+    ("api.core.v1.EndpointPort", "appProtocol"),
+    ("api.core.v1.EnvFromSource", "configMapRef secretRef"),
+    ("api.core.v1.EnvVar", "valueFrom"),
+    ("api.core.v1.EnvVarSource", "configMapKeyRef fieldRef fileKeyRef resourceFieldRef secretKeyRef"),
+    (
+        "api.core.v1.EphemeralContainer",
+        "lifecycle livenessProbe readinessProbe restartPolicy securityContext startupProbe",
+    ),
+    ("api.core.v1.EphemeralVolumeSource", "volumeClaimTemplate"),
+    ("api.core.v1.Event", "related series"),
+    ("api.core.v1.FCVolumeSource", "lun"),
+    ("api.core.v1.FileKeySelector", "optional"),
+    ("api.core.v1.FlexPersistentVolumeSource", "secretRef"),
+    ("api.core.v1.FlexVolumeSource", "secretRef"),
+    ("api.core.v1.GRPCAction", "service"),
+    ("api.core.v1.GlusterfsPersistentVolumeSource", "endpointsNamespace"),
+    ("api.core.v1.HostPathVolumeSource", "type"),
+    ("api.core.v1.ISCSIPersistentVolumeSource", "initiatorName secretRef"),
+    ("api.core.v1.ISCSIVolumeSource", "initiatorName secretRef"),
+    ("api.core.v1.KeyToPath", "mode"),
+    ("api.core.v1.Lifecycle", "postStart preStop stopSignal"),
+    ("api.core.v1.LifecycleHandler", "exec httpGet sleep tcpSocket"),
+    ("api.core.v1.LoadBalancerIngress", "ipMode"),
+    ("api.core.v1.LocalVolumeSource", "fsType"),
+    ("api.core.v1.NodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"),
+    ("api.core.v1.NodeConfigSource", "configMap"),
+    ("api.core.v1.NodeConfigStatus", "active assigned lastKnownGood"),
+    ("api.core.v1.NodeFeatures", "supplementalGroupsPolicy"),
+    ("api.core.v1.NodeRuntimeHandler", "features"),
+    ("api.core.v1.NodeRuntimeHandlerFeatures", "recursiveReadOnlyMounts userNamespaces"),
+    ("api.core.v1.NodeSpec", "configSource"),
+    ("api.core.v1.NodeStatus", "config features"),
+    ("api.core.v1.NodeSwapStatus", "capacity"),
+    ("api.core.v1.NodeSystemInfo", "swap"),
+    (
+        "api.core.v1.PersistentVolumeClaimSpec",
+        "dataSource dataSourceRef selector storageClassName volumeAttributesClassName volumeMode",
+    ),
+    ("api.core.v1.PersistentVolumeClaimStatus", "currentVolumeAttributesClassName modifyVolumeStatus"),
+    (
+        "api.core.v1.PersistentVolumeSpec",
+        "awsElasticBlockStore azureDisk azureFile cephfs cinder claimRef csi fc flexVolume flocker gcePersistentDisk glusterfs hostPath iscsi local nfs nodeAffinity photonPersistentDisk portworxVolume quobyte rbd scaleIO storageos volumeAttributesClassName volumeMode vsphereVolume",
+    ),
+    ("api.core.v1.PodAffinityTerm", "labelSelector namespaceSelector"),
+    ("api.core.v1.PodCertificateProjection", "maxExpirationSeconds"),
+    ("api.core.v1.PodDNSConfigOption", "value"),
+    ("api.core.v1.PodResourceClaim", "resourceClaimName resourceClaimTemplateName"),
+    ("api.core.v1.PodResourceClaimStatus", "resourceClaimName"),
+    ("api.core.v1.PodSchedulingGroup", "podGroupName"),
+    (
+        "api.core.v1.PodSecurityContext",
+        "appArmorProfile fsGroup fsGroupChangePolicy runAsGroup runAsNonRoot runAsUser seLinuxChangePolicy seLinuxOptions seccompProfile supplementalGroupsPolicy windowsOptions",
+    ),
+    (
+        "api.core.v1.PodSpec",
+        "activeDeadlineSeconds affinity automountServiceAccountToken dnsConfig enableServiceLinks hostUsers hostnameOverride os preemptionPolicy priority resources runtimeClassName schedulingGroup securityContext setHostnameAsFQDN shareProcessNamespace terminationGracePeriodSeconds",
+    ),
+    ("api.core.v1.PodStatus", "extendedResourceClaimStatus resources"),
+    ("api.core.v1.PortStatus", "error"),
+    ("api.core.v1.Probe", "exec grpc httpGet tcpSocket terminationGracePeriodSeconds"),
+    ("api.core.v1.ProjectedVolumeSource", "defaultMode"),
+    ("api.core.v1.RBDPersistentVolumeSource", "secretRef"),
+    ("api.core.v1.RBDVolumeSource", "secretRef"),
+    ("api.core.v1.ReplicationControllerSpec", "replicas template"),
+    ("api.core.v1.ResourceHealth", "message"),
+    ("api.core.v1.ResourceQuotaSpec", "scopeSelector"),
+    ("api.core.v1.ScaleIOPersistentVolumeSource", "secretRef"),
+    ("api.core.v1.ScaleIOVolumeSource", "secretRef"),
+    ("api.core.v1.SeccompProfile", "localhostProfile"),
+    ("api.core.v1.Secret", "immutable"),
+    ("api.core.v1.SecretEnvSource", "optional"),
+    ("api.core.v1.SecretKeySelector", "optional"),
+    ("api.core.v1.SecretProjection", "optional"),
+    ("api.core.v1.SecretVolumeSource", "defaultMode optional"),
+    (
+        "api.core.v1.SecurityContext",
+        "allowPrivilegeEscalation appArmorProfile capabilities privileged procMount readOnlyRootFilesystem runAsGroup runAsNonRoot runAsUser seLinuxOptions seccompProfile windowsOptions",
+    ),
+    ("api.core.v1.ServiceAccount", "automountServiceAccountToken"),
+    ("api.core.v1.ServiceAccountTokenProjection", "expirationSeconds"),
+    ("api.core.v1.ServicePort", "appProtocol"),
+    (
+        "api.core.v1.ServiceSpec",
+        "allocateLoadBalancerNodePorts internalTrafficPolicy ipFamilyPolicy loadBalancerClass sessionAffinityConfig trafficDistribution",
+    ),
+    ("api.core.v1.SessionAffinityConfig", "clientIP"),
+    ("api.core.v1.StorageOSPersistentVolumeSource", "secretRef"),
+    ("api.core.v1.StorageOSVolumeSource", "secretRef"),
+    ("api.core.v1.Toleration", "tolerationSeconds"),
+    ("api.core.v1.TopologySpreadConstraint", "labelSelector minDomains nodeAffinityPolicy nodeTaintsPolicy"),
+    ("api.core.v1.TypedLocalObjectReference", "apiGroup"),
+    ("api.core.v1.TypedObjectReference", "apiGroup namespace"),
+    (
+        "api.core.v1.Volume",
+        "awsElasticBlockStore azureDisk azureFile cephfs cinder configMap csi downwardAPI emptyDir ephemeral fc flexVolume flocker gcePersistentDisk gitRepo glusterfs hostPath image iscsi nfs persistentVolumeClaim photonPersistentDisk portworxVolume projected quobyte rbd scaleIO secret storageos vsphereVolume",
+    ),
+    ("api.core.v1.VolumeMount", "mountPropagation recursiveReadOnly"),
+    ("api.core.v1.VolumeMountStatus", "recursiveReadOnly volumeStatus"),
+    ("api.core.v1.VolumeNodeAffinity", "required"),
+    (
+        "api.core.v1.VolumeProjection",
+        "clusterTrustBundle configMap downwardAPI podCertificate secret serviceAccountToken",
+    ),
+    ("api.core.v1.VolumeStatus", "image"),
+    (
+        "api.core.v1.WindowsSecurityContextOptions",
+        "gmsaCredentialSpec gmsaCredentialSpecName hostProcess runAsUserName",
+    ),
+    ("api.discovery.v1.Endpoint", "hints hostname nodeName targetRef zone"),
+    ("api.discovery.v1.EndpointConditions", "ready serving terminating"),
+    ("api.discovery.v1.EndpointPort", "appProtocol name port protocol"),
+    ("api.events.v1.Event", "related series"),
+    ("api.networking.v1.HTTPIngressPath", "pathType"),
+    ("api.networking.v1.IPAddressSpec", "parentRef"),
+    ("api.networking.v1.IngressBackend", "resource service"),
+    ("api.networking.v1.IngressClassParametersReference", "apiGroup namespace scope"),
+    ("api.networking.v1.IngressClassSpec", "parameters"),
+    ("api.networking.v1.IngressPortStatus", "error"),
+    ("api.networking.v1.IngressRule", "http"),
+    ("api.networking.v1.IngressSpec", "defaultBackend ingressClassName"),
+    ("api.networking.v1.NetworkPolicyPeer", "ipBlock namespaceSelector podSelector"),
+    ("api.networking.v1.NetworkPolicyPort", "endPort protocol"),
+    ("api.policy.v1.Eviction", "deleteOptions"),
+    ("api.policy.v1.PodDisruptionBudgetSpec", "selector unhealthyPodEvictionPolicy"),
+    ("api.rbac.v1.ClusterRole", "aggregationRule"),
+    ("api.scheduling.v1.PriorityClass", "preemptionPolicy"),
+    (
+        "api.storage.v1.CSIDriverSpec",
+        "attachRequired fsGroupPolicy nodeAllocatableUpdatePeriodSeconds podInfoOnMount preventPodSchedulingIfMissing requiresRepublish seLinuxMount serviceAccountTokenInSecrets storageCapacity",
+    ),
+    ("api.storage.v1.CSINodeDriver", "allocatable"),
+    ("api.storage.v1.CSIStorageCapacity", "nodeTopology"),
+    ("api.storage.v1.StorageClass", "allowVolumeExpansion reclaimPolicy volumeBindingMode"),
+    ("api.storage.v1.TokenRequest", "expirationSeconds"),
+    ("api.storage.v1.VolumeAttachmentSource", "inlineVolumeSpec persistentVolumeName"),
+    ("api.storage.v1.VolumeAttachmentStatus", "attachError detachError"),
+    ("api.storage.v1.VolumeError", "errorCode"),
+    ("api.storage.v1.VolumeNodeResources", "count"),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceConversion", "webhook"),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionSpec", "conversion"),
+    (
+        "apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceDefinitionVersion",
+        "deprecationWarning schema subresources",
+    ),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceScale", "labelSelectorPath"),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresources", "scale status"),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceValidation", "openAPIV3Schema"),
+    (
+        "apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps",
+        "$ref additionalItems additionalProperties default example externalDocs items maxItems maxLength maxProperties maximum minItems minLength minProperties minimum multipleOf not x-kubernetes-list-type x-kubernetes-map-type x-kubernetes-preserve-unknown-fields",
+    ),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.ServiceReference", "path port"),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.ValidationRule", "optionalOldSelf reason"),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.WebhookClientConfig", "service url"),
+    ("apiextensions-apiserver.pkg.apis.apiextensions.v1.WebhookConversion", "clientConfig"),
+    (
+        "apimachinery.pkg.apis.meta.v1.DeleteOptions",
+        "gracePeriodSeconds ignoreStoreReadErrorWithClusterBreakingPotential orphanDependents preconditions propagationPolicy",
+    ),
+    ("apimachinery.pkg.apis.meta.v1.ListMeta", "remainingItemCount shardInfo"),
+    ("apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry", "fieldsV1"),
+    ("apimachinery.pkg.apis.meta.v1.ObjectMeta", "deletionGracePeriodSeconds"),
+    ("apimachinery.pkg.apis.meta.v1.OwnerReference", "blockOwnerDeletion controller"),
+    ("apimachinery.pkg.apis.meta.v1.Preconditions", "resourceVersion uid"),
+    ("apimachinery.pkg.apis.meta.v1.Status", "details"),
+];
