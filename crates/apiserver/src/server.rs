@@ -1,0 +1,229 @@
+//! The running server.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use stanchion_machinery::meta;
+use stanchion_machinery::status::Status;
+use stanchion_store::KeyValueStore;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::Admission;
+use crate::api::Api;
+use crate::authn::tokens::{Bound, TokenSettings, Verified};
+use crate::authn::{Authenticator, AuthenticatorError, AuthenticatorSettings};
+use crate::authz::Authorizer;
+use crate::cache::{Cache, Feed};
+use crate::catalog::Catalog;
+use crate::http::body::Intake;
+use crate::kubeconfig::{self, Kubeconfig, KubeconfigError};
+use crate::listen::{self, ConnectionInfo, Limits, TlsError, TlsSettings, TlsSource};
+use crate::metrics::Metrics;
+use crate::openapi::Documents;
+use crate::options::{Options, Settings};
+use crate::pki::{self, Pki, PkiError};
+use crate::seats::Seats;
+use crate::storage::Storage;
+use crate::{aggregation, bootstrap, clock, compaction, definitions, quotas, verbs};
+
+/// The domain of names inside a cluster.
+const DOMAIN: &str = "cluster.local";
+/// How long answers that have begun may take when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Certificates or keys cannot be made or read.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// The TLS files cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Tokens cannot be set up.
+    #[error(transparent)]
+    Authentication(#[from] AuthenticatorError),
+    /// A kubeconfig cannot be written.
+    #[error(transparent)]
+    Kubeconfig(#[from] KubeconfigError),
+    /// The store cannot be read or written.
+    #[error("cannot read the cluster from the store: {0}")]
+    Store(Status),
+}
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    pki: Pki,
+    stopping: CancellationToken,
+    tasks: JoinSet<()>,
+    _feed: Feed,
+}
+
+impl Server {
+    /// Starts to serve a store. Returns when requests are answered.
+    pub async fn start(store: Arc<dyn KeyValueStore>, options: Options) -> Result<Self, StartError> {
+        let listener = TcpListener::bind(options.bind).await;
+        let listener = listener.map_err(|source| StartError::Bind { address: options.bind, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Bind { address: options.bind, source })?;
+        let advertise = options.advertise.unwrap_or(match address.ip() {
+            ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ip => ip,
+        });
+        let service = IpAddr::V4(options.service_range.first());
+        let mut names = options.extra_names.clone();
+        names.push(advertise.to_string());
+        let names = pki::serving_names(service, address.ip(), &host_name(), DOMAIN, &names);
+        let pki = Pki::ensure(&options.data_dir.join("pki"), &names, clock::seconds())?;
+        let settings = Settings {
+            address: SocketAddr::new(advertise, address.port()).to_string(),
+            advertise,
+            authority: pki.ca_pem().to_owned(),
+            event_ttl_seconds: options.event_ttl_seconds,
+            service_range: options.service_range,
+            node_ports: options.node_ports.clone(),
+        };
+        let authenticator = Authenticator::new(&authentication(&options, &pki, &settings.address))?;
+        let own = || (pki.path("apiserver.crt"), pki.path("apiserver.key"));
+        let (cert_file, key_file) = options.serving.clone().unwrap_or_else(own);
+        let authority = options.client_ca_file.clone().unwrap_or_else(|| pki.path("ca.crt"));
+        let tls = TlsSource::load(TlsSettings { cert_file, key_file, client_ca_file: Some(authority) })?;
+
+        let storage = Storage::new(store);
+        bootstrap::run(&storage, &settings, address.port()).await.map_err(StartError::Store)?;
+        let cache = Cache::new(storage.clone());
+        let feed = Feed::start(&cache).await.map_err(StartError::Store)?;
+        let catalog = Arc::new(Catalog::default());
+        let ending = definitions::start(&catalog, &cache);
+        let counting = quotas::start(&cache);
+        let aggregating = aggregation::start(&cache);
+        let stopping = CancellationToken::new();
+        let known = Arc::clone(&cache);
+        authenticator.set_lookup(Arc::new(move |verified| exists(&known, verified)));
+        let api = Arc::new(Api {
+            authorizer: Authorizer::start(options.authorization, &cache),
+            options: settings,
+            storage: storage.clone(),
+            cache,
+            catalog,
+            authenticator,
+            admission: Admission::default(),
+            documents: Documents::default(),
+            metrics: Metrics::new(),
+            intake: Intake::default(),
+            seats: Seats::default(),
+            watches: Arc::new(Semaphore::new(verbs::watch::LIMIT)),
+            stopping: stopping.clone(),
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(definitions::run(Arc::clone(&api), ending));
+        tasks.spawn(quotas::run(Arc::clone(&api), counting));
+        tasks.spawn(aggregation::run(Arc::clone(&api), aggregating));
+        if options.compaction_seconds > 0 {
+            let interval = Duration::from_secs(options.compaction_seconds);
+            tasks.spawn(compaction::run(storage, interval, stopping.clone()));
+        }
+        let limits = Limits { drain: DRAIN, ..Limits::default() };
+        let answer = move |request: Request<Incoming>, connection: Arc<ConnectionInfo>| {
+            let api = Arc::clone(&api);
+            async move {
+                let (parts, body) = request.into_parts();
+                tracing::trace!(remote = %connection.remote, method = %parts.method, "a request");
+                api.answer(&parts, body, connection.peer.as_ref()).await.into_response()
+            }
+        };
+        tasks.spawn(listen::serve(listener, Arc::new(tls), limits, answer, stopping.clone()));
+        Ok(Self { address, pki, stopping, tasks, _feed: feed })
+    }
+
+    /// Returns where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Writes a kubeconfig with which its owner may do everything.
+    pub fn write_kubeconfig(&self, path: &Path) -> Result<(), StartError> {
+        let host = match self.address.ip() {
+            ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ip => ip,
+        };
+        let url = format!("https://{}", SocketAddr::new(host, self.address.port()));
+        let (cert_pem, key_pem) = self.pki.admin()?;
+        let kubeconfig = Kubeconfig {
+            server: &url,
+            ca_pem: self.pki.ca_pem(),
+            cert_pem: &cert_pem,
+            key_pem: &key_pem,
+            cluster: kubeconfig::NAME,
+            user: "admin",
+            context: kubeconfig::NAME,
+        };
+        Ok(kubeconfig::write(path, &kubeconfig)?)
+    }
+
+    /// Stops: nothing new is taken, answers that have begun are finished.
+    pub async fn stop(mut self) {
+        self.stopping.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the server has failed");
+            }
+        }
+    }
+}
+
+fn authentication(options: &Options, pki: &Pki, address: &str) -> AuthenticatorSettings {
+    AuthenticatorSettings {
+        token_auth_file: options.token_auth_file.clone(),
+        tokens: TokenSettings {
+            signing_key_file: options.signing_key_file.clone().unwrap_or_else(|| pki.path("sa.key")),
+            key_files: options.key_files.clone(),
+            issuers: vec![options.issuer.clone()],
+            audiences: options.audiences.clone(),
+            jwks_uri: format!("https://{address}/openid/v1/jwks"),
+        },
+        anonymous: options.anonymous_auth,
+    }
+}
+
+/// Returns whether the service account of a token still exists, and what the token is bound to.
+fn exists(cache: &Cache, verified: &Verified) -> bool {
+    let there = |prefix: &str, key: &str, uid: &str| {
+        let entry = cache.shard(prefix).get(key);
+        entry.is_some_and(|entry| meta::uid(&entry.object()) == uid)
+    };
+    let within = |name: &str| format!("{}/{name}", verified.namespace);
+    let account = &verified.service_account;
+    let bound = match &verified.bound {
+        None => true,
+        Some(Bound::Pod { pod, .. }) => there("pods", &within(&pod.name), &pod.uid),
+        Some(Bound::Secret(secret)) => there("secrets", &within(&secret.name), &secret.uid),
+        Some(Bound::Node(node)) => there("minions", &node.name, &node.uid),
+    };
+    bound && there("serviceaccounts", &within(&account.name), &account.uid)
+}
+
+/// Returns the name of this machine, empty if it has none.
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,7 @@
+//! Parts of objects with an address of their own, and actions on them.
+
+pub(crate) mod binding;
+pub(crate) mod eviction;
+pub(crate) mod node;
+pub(crate) mod scale;
+pub(crate) mod token;
