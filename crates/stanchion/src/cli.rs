@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, store, version};
+use crate::commands::{apiserver, completions, store, version};
 use crate::output::Format;
 
 const AFTER_HELP: &str = "\
@@ -31,6 +31,10 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The Kubernetes API over a store of its own, or over an etcd.
+    ///
+    /// Flags carry kube-apiserver's names and meanings wherever it has the thing.
+    Apiserver(Box<apiserver::Arguments>),
     /// The store: a revisioned key-value store that speaks the etcd v3 API.
     #[command(subcommand)]
     Store(store::Command),

@@ -1,5 +1,6 @@
 //! One module per subcommand.
 
+pub(crate) mod apiserver;
 pub(crate) mod completions;
 pub(crate) mod store;
 pub(crate) mod version;
@@ -10,6 +11,7 @@ use crate::error::Failure;
 /// Carries out the command line.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
+        Command::Apiserver(arguments) => apiserver::run(*arguments),
         Command::Store(command) => store::run(command, cli.output),
         Command::Version(arguments) => version::run(&arguments, cli.output),
         Command::Completions(arguments) => {
