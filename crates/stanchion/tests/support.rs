@@ -4,6 +4,8 @@
 
 #![expect(dead_code, reason = "each suite uses its part")]
 
+pub(crate) mod clients;
+pub(crate) mod cluster;
 pub(crate) mod command;
 pub(crate) mod etcd;
 pub(crate) mod http;

@@ -1,14 +1,14 @@
 //! The real etcd as a server.
 
-use std::net::TcpListener;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::{NamedTempFile, TempDir};
 use tokio::process::Child;
 
-use super::command::{self, read, reopen, spawn, temporary};
-use super::server::folder;
+use super::command::{self, read, reopen, signal, spawn, temporary};
+use super::server::{folder, lasting_port};
 use super::{PATIENCE, http};
 
 /// A port that was free may be taken when etcd gets to it.
@@ -18,6 +18,8 @@ const TRIES: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Etcd {
     child: Child,
+    /// For clients, and for other members.
+    ports: (u16, u16),
     endpoint: String,
     log: NamedTempFile,
     folder: TempDir,
@@ -27,7 +29,10 @@ impl Etcd {
     /// Starts etcd in a folder of its own, and waits until it serves.
     pub(crate) async fn start() -> Self {
         for _ in 0..TRIES {
-            let mut etcd = Self::begin();
+            let (folder, log) = (folder(), temporary());
+            let ports = (lasting_port(), lasting_port());
+            let child = begin(folder.path(), ports, &log);
+            let mut etcd = Self { child, ports, endpoint: format!("127.0.0.1:{}", ports.0), log, folder };
             if etcd.serves().await {
                 return etcd;
             }
@@ -37,21 +42,21 @@ impl Etcd {
         panic!("etcd found its port taken {TRIES} times");
     }
 
-    fn begin() -> Self {
-        let (folder, log) = (folder(), temporary());
-        let (client, peer) = free_ports();
-        let (client_url, peer_url) =
-            (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
-        let mut command = command::etcd();
-        command.arg("--data-dir").arg(folder.path());
-        command.args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url]);
-        command.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
-        command.args(["--initial-cluster", &format!("default={peer_url}")]);
-        // One member has nobody to wait for.
-        command.args(["--heartbeat-interval", "20", "--election-timeout", "200"]);
-        command.stdout(Stdio::null()).stderr(reopen(&log));
-        let child = spawn(&mut command);
-        Self { child, endpoint: format!("127.0.0.1:{client}"), log, folder }
+    /// Sends a signal that etcd need not end by.
+    pub(crate) async fn signal(&self, name: &str) {
+        signal(&self.child, name).await;
+    }
+
+    /// Kills etcd.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.expect("a child can be killed");
+    }
+
+    /// Starts etcd again after [`Etcd::kill`], with the same data at the same ports.
+    pub(crate) async fn start_again(&mut self) {
+        self.log = temporary();
+        self.child = begin(self.folder.path(), self.ports, &self.log);
+        assert!(self.serves().await, "etcd ended:\n{}", read(&self.log));
     }
 
     /// Waits until etcd serves, or has ended.
@@ -77,10 +82,15 @@ impl Etcd {
     }
 }
 
-/// Finds two ports that nobody listens on just now.
-fn free_ports() -> (u16, u16) {
-    let bind = || TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    let port = |listener: &TcpListener| listener.local_addr().expect("a listener has an address").port();
-    let (one, other) = (bind(), bind());
-    (port(&one), port(&other))
+fn begin(folder: &Path, (client, peer): (u16, u16), log: &NamedTempFile) -> Child {
+    let (client_url, peer_url) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+    let mut command = command::etcd();
+    command.arg("--data-dir").arg(folder);
+    command.args(["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url]);
+    command.args(["--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url]);
+    command.args(["--initial-cluster", &format!("default={peer_url}")]);
+    // One member has nobody to wait for.
+    command.args(["--heartbeat-interval", "20", "--election-timeout", "200"]);
+    command.stdout(Stdio::null()).stderr(reopen(log));
+    spawn(&mut command)
 }

@@ -1,5 +1,6 @@
 //! The binary as a server.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -8,11 +9,24 @@ use tokio::process::{Child, Command};
 use tonic::transport::Channel;
 
 use super::command::{self, Outcome, read, reopen, signal, spawn, temporary};
+use super::random::{Random, seed};
 use super::{http, wait_for};
 
 /// A folder for one server, removed with this value.
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
+}
+
+/// Finds a port that nobody listens on, and that the system gives to no client while its server is down.
+pub(crate) fn lasting_port() -> u16 {
+    let mut random = Random::new(seed() ^ u64::from(std::process::id()).rotate_left(32));
+    loop {
+        // Below those that Linux hands out by itself.
+        let port = 20_000 + u16::try_from(random.below(10_000)).expect("it is below");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// `stanchion store serve`, killed with this value.
