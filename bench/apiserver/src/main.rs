@@ -1,0 +1,75 @@
+//! Measures an API server of Kubernetes: this project's, or any other that a kubeconfig leads to.
+//!
+//! ```text
+//! main ─ suite ─┬─ requests, lists, watches, churn ── load ── client ──▶ the server
+//!               └─ subject, process: start-up, memory, processor time
+//! report ── output
+//! ```
+//!
+//! One thread makes all of the load, because the server needs the other cores.
+
+mod args;
+mod churn;
+mod client;
+mod cluster;
+mod kubeconfig;
+mod lists;
+mod load;
+mod machine;
+mod objects;
+mod output;
+mod process;
+mod report;
+mod requests;
+mod stats;
+mod subject;
+mod suite;
+mod watches;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{args::Args, output::Setting, report::Report};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run_until_signalled(&Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A signal drops the benchmark, and with it the servers and their directories.
+async fn run_until_signalled(args: &Args) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        result = run(args) => result,
+        _ = terminate.recv() => bail!("terminated"),
+        _ = interrupt.recv() => bail!("interrupted"),
+    }
+}
+
+async fn run(args: &Args) -> Result<()> {
+    std::fs::create_dir_all(&args.dir).with_context(|| format!("cannot create {}", args.dir.display()))?;
+    let dir = tempfile::Builder::new().prefix("run").tempdir_in(&args.dir)?;
+    let setting = Setting {
+        machine: machine::describe()?,
+        load_average: machine::load_average()?,
+        subject: args.subject_name(),
+        runs: args.runs.get(),
+        nodes: args.nodes,
+        pods: args.pods,
+    };
+    let mut report = Report::default();
+    let measured = suite::run(args, dir.path(), &mut report).await;
+    // What was measured before an error is still worth printing.
+    output::results(args.output, &setting, &report.lines())?;
+    measured
+}
