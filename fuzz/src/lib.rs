@@ -1,7 +1,17 @@
 //! What the targets share.
 
+pub mod objects;
+
 use stanchion_store_core::batch::BatchHeader;
 use stanchion_store_core::record::HEADER_LEN;
+
+/// Kinds whose schemas have everything that schemas can have, with their groups and versions.
+pub const KINDS: [(&str, &str, &str); 4] = [
+    ("io.k8s.api.core.v1.Pod", "v1", "Pod"),
+    ("io.k8s.api.apps.v1.Deployment", "apps/v1", "Deployment"),
+    ("io.k8s.api.core.v1.Service", "v1", "Service"),
+    ("io.k8s.api.networking.v1.NetworkPolicy", "networking.k8s.io/v1", "NetworkPolicy"),
+];
 
 /// Returns the checksum that the formats use.
 pub fn crc32c(bytes: &[u8]) -> u32 {
