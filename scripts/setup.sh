@@ -8,6 +8,7 @@ set -euo pipefail
 target_dir="${CARGO_TARGET_DIR:-${PWD}/target}"
 [[ ${target_dir} == /* ]] || target_dir="${PWD}/${target_dir}"
 peers="${target_dir}/peers"
+python="${target_dir}/python"
 
 step() { printf '==> %s\n' "$*" >&2; }
 note() { printf '    %s\n' "$*" >&2; }
@@ -182,6 +183,35 @@ ensure_peers() {
     fi
 }
 
+# Python's Kubernetes client in an environment of its own, for the tests that use it. Where it cannot be had, which takes
+# Python and a network, those tests are skipped: STANCHION_PYTHON is then empty.
+ensure_python_client() {
+    [[ -z ${STANCHION_PYTHON+set} ]] || return 0
+    local wanted="kubernetes==36.0.2" marker="${python}/installed"
+    if [[ ! -x ${python}/bin/python || $(cat "${marker}" 2>/dev/null) != "${wanted}" ]]; then
+        step "installing Python's ${wanted%%=*} into ${python}"
+        if ! make_python_environment || ! "${python}/bin/python" -m pip install -q "${wanted}" >&2; then
+            note "it cannot be installed: the tests with Python's client are skipped"
+            export STANCHION_PYTHON=""
+            return 0
+        fi
+        printf '%s\n' "${wanted}" >"${marker}"
+    fi
+    export STANCHION_PYTHON="${python}/bin/python"
+}
+
+make_python_environment() {
+    rm -rf "${python}"
+    python3 -m venv "${python}" >/dev/null 2>&1 && return
+    # Debian packages the module apart from the interpreter.
+    have apt-get && have dpkg && can_be_root || return
+    rm -rf "${python}"
+    # In a shell of its own, for a failure is not the end here.
+    (install_packages python3-venv) || return
+    hash -r
+    python3 -m venv "${python}" >&2
+}
+
 # etcdctl alone, for a person to try the store with: a client starts no service, so it may be installed.
 ensure_etcdctl() {
     have etcdctl && return
@@ -196,4 +226,55 @@ ensure_etcdctl() {
         unpack_packages etcd-client
     fi
     peers_on_path
+}
+
+# kubectl_serves KUBECTL: whether it is of a version whose requests the tests expect, 1.30 or later.
+kubectl_serves() {
+    local minor
+    minor="$("$1" version --client 2>/dev/null | sed -n 's/^Client Version: v1\.\([0-9]*\).*/\1/p')"
+    [[ -n ${minor} ]] && ((minor >= 30))
+}
+
+# kubectl, with which people and the tests use the API server. The machine's own if it is recent enough; else the one of
+# Debian 13, which is a single static program.
+ensure_kubectl() {
+    have kubectl && kubectl_serves kubectl && return
+    local unpacked="${peers}/usr/bin/kubectl"
+    if [[ ! -x ${unpacked} ]]; then
+        step "unpacking kubectl"
+        need_apt "kubectl 1.30 or later" "kubectl of Debian 13"
+        unpack_from_suite trixie kubectl
+        kubectl_serves "${unpacked}" || die "the unpacked kubectl is older than 1.30" "install a newer one on PATH"
+    fi
+    # It comes before an older one of the machine.
+    mkdir -p "${peers}/kubectl"
+    ln -sf "${unpacked}" "${peers}/kubectl/kubectl"
+    export PATH="${peers}/kubectl:${PATH}"
+    hash -r
+}
+
+# unpack_from_suite SUITE PACKAGE: from a later release of Debian than the machine's, without touching apt's own lists.
+# For programs that need nothing of that release.
+unpack_from_suite() {
+    local suite="$1" package="$2" work
+    mkdir -p "${peers}"
+    work="$(mktemp -d "${peers}/suite.XXXXXX")"
+    note "unpacking ${package} of Debian ${suite} into ${peers}"
+    mkdir -p "${work}/lists/partial" "${work}/archives/partial"
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian %s main\n' \
+        "${suite}" >"${work}/sources.list"
+    local -a options=(
+        -qq
+        -o "Dir::Etc::sourcelist=${work}/sources.list"
+        -o Dir::Etc::sourceparts=-
+        -o "Dir::State::lists=${work}/lists"
+        -o "Dir::Cache::archives=${work}/archives"
+        -o "Dir::Cache::pkgcache="
+        -o "Dir::Cache::srcpkgcache="
+    )
+    ((EUID != 0)) || options+=(-o APT::Sandbox::User=root)
+    (cd "${work}" && apt-get "${options[@]}" update >&2 && apt-get "${options[@]}" download "${package}/${suite}" >&2) ||
+        die "${package} of Debian ${suite} cannot be fetched" "is the network there?"
+    dpkg -x "${work}/${package}"_*.deb "${peers}"
+    rm -rf "${work}"
 }
