@@ -58,8 +58,7 @@ pub(crate) async fn run(client: &Client, server: Process, args: &Args, report: &
     let count = change(&mut pods, epoch, rate, args).await?;
     let (open, took) = (server.memory()?, started.elapsed());
     time::sleep(DRAIN.min(args.seconds)).await;
-    let (spent, own_spent, took) =
-        (server.cpu()?, own.cpu()?, started.elapsed().saturating_sub(DRAIN.min(args.seconds)));
+    let (spent, own_spent) = (server.cpu()?, own.cpu()?);
     stop.send_replace(time::Instant::now());
     let mut latencies = Vec::new();
     while let Some(ended) = tasks.join_next().await {
