@@ -125,7 +125,8 @@ impl Kube {
                 let said = normal.outcome(&self.run_with(&input, words).await);
                 if !fits(&expected, &said) {
                     let (expected, said) = (expected.join("\n"), said.join("\n"));
-                    differences += &format!("$ {words}\n{said}\n--- expected was\n{expected}\n\n");
+                    let parts = ["$ ", words, "\n", &said, "\n--- expected was\n", &expected, "\n\n"];
+                    differences.push_str(&parts.concat());
                 }
             }
         }
@@ -140,14 +141,13 @@ async fn program() -> (PathBuf, u32) {
 }
 
 async fn find() -> (PathBuf, u32) {
-    let places = match std::env::var_os(CHOICE) {
-        Some(chosen) => vec![PathBuf::from(chosen)],
-        None => {
-            let target = Path::new(env!("CARGO_BIN_EXE_stanchion")).ancestors().nth(2);
-            let peers = target.expect("the binary is in target/debug").join("peers");
-            let unpacked = ["usr/bin/kubectl", "bin/kubectl", "kubectl"].map(|place| peers.join(place));
-            [PathBuf::from("kubectl")].into_iter().chain(unpacked).collect()
-        }
+    let places = if let Some(chosen) = std::env::var_os(CHOICE) {
+        vec![PathBuf::from(chosen)]
+    } else {
+        let target = Path::new(env!("CARGO_BIN_EXE_stanchion")).ancestors().nth(2);
+        let peers = target.expect("the binary is in target/debug").join("peers");
+        let unpacked = ["usr/bin/kubectl", "bin/kubectl", "kubectl"].map(|place| peers.join(place));
+        [PathBuf::from("kubectl")].into_iter().chain(unpacked).collect()
     };
     for place in places {
         if let Some(minor) = version(&place).await.filter(|minor| *minor >= OLDEST) {
@@ -203,7 +203,7 @@ fn is_next(line: &str) -> bool {
 }
 
 fn take_block<'a>(lines: &mut impl Iterator<Item = &'a str>) -> String {
-    lines.take_while(|line| *line != "EOF").map(|line| format!("{line}\n")).collect()
+    lines.take_while(|line| *line != "EOF").flat_map(|line| [line, "\n"]).collect()
 }
 
 fn write_script(path: &Path, text: &str) {
@@ -271,7 +271,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000", "<time>"),
         (r#"((?i)"?resource ?version"?: *)"?\d+"?"#, "${1}<n>"),
         // Of kubectl 1.34 and later.
-        (r#"(deleted) from \S+ namespace$"#, "$1"),
+        (r"(deleted) from \S+ namespace$", "$1"),
         (r"kube-api-access-[a-z0-9]{5}", "kube-api-access-<id>"),
         (r"\b10\.96\.\d+\.\d+\b", "<ip>"),
         (r"(LIVE|MERGED)-\d+", "$1"),
