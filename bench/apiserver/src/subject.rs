@@ -87,7 +87,7 @@ impl Home {
             if Instant::now() > deadline {
                 bail!("etcd does not listen");
             }
-            wait(POLL);
+            time::sleep(POLL).await;
         }
         Ok(running)
     }
@@ -185,10 +185,4 @@ fn free_ports() -> Result<[u16; 2]> {
     let one = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let two = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok([one.local_addr()?.port(), two.local_addr()?.port()])
-}
-
-/// Waits a moment for another process, on a thread that has nothing else to do.
-#[expect(clippy::disallowed_methods, reason = "nothing else runs while a server starts")]
-fn wait(moment: Duration) {
-    std::thread::sleep(moment);
 }
