@@ -110,9 +110,7 @@ impl CustomVersion {
                 return None;
             }
         };
-        let object_meta =
-            stanchion_kinds::schema::named(OBJECT_META).expect("the table has the metadata of objects");
-        let schema = structural.to_schema(object_meta);
+        let schema = structural.to_schema(object_meta());
         let scale = given.pointer("/subresources/scale").map(|scale| ScalePaths {
             replicas: text(&scale["specReplicasPath"]),
             status_replicas: text(&scale["statusReplicasPath"]),
@@ -218,6 +216,11 @@ fn deprecation(spec: &Value, group: &str, version: &str, kind: &str) -> String {
     let better = newer.max_by_key(|other| priority(other));
     let better = better.map_or(String::new(), |better| format!("; use {group}/{better} {kind}"));
     format!("{group}/{version} {kind} is deprecated{better}")
+}
+
+/// Returns the schema of the metadata that every object has.
+pub(crate) fn object_meta() -> Schema<'static> {
+    stanchion_kinds::schema::named(OBJECT_META).expect("the table has the metadata of objects")
 }
 
 /// Serves what a definition says now; one that is not established, or gone, is not served.

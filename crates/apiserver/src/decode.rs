@@ -109,7 +109,14 @@ pub(crate) fn conform(resource: &Resource, object: &mut Value) -> Result<Vec<Str
             json::normalize(object, schema);
             Ok(unknown)
         }
-        Resource::Custom(custom) => Ok(custom.prune(object)),
+        Resource::Custom(custom) => {
+            if let Some(metadata) = object.get("metadata") {
+                json::check_types(metadata, crate::custom::object_meta()).map_err(|error| {
+                    cannot_handle(resource.kind(), resource.version(), resource.kind(), &error)
+                })?;
+            }
+            Ok(custom.prune(object))
+        }
     }
 }
 

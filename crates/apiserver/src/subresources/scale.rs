@@ -184,6 +184,7 @@ fn patched(call: &Call, mut scale: Value) -> Result<Value, Status> {
             return Err(Status::new(Reason::UnsupportedMediaType, text));
         }
     }
+    decode::check_kind(&mut scale, &("autoscaling/v1".to_owned(), "Scale".to_owned()))?;
     stanchion_machinery::json::check_types(&scale, schema)
         .map_err(|error| decode::cannot_handle("Scale", "v1", "Scale", &error))?;
     Ok(scale)

@@ -56,6 +56,8 @@ pub(crate) async fn select(api: &Api, call: &Call) -> Result<(Value, Vec<Arc<Ent
     let query = &call.query;
     check(query)?;
     let selection = Selection::parse(&call.resource, call.namespace(), query)?;
+    // It means nothing here, but has to be a number.
+    query.number("timeoutSeconds")?;
     let limit = match query.number("limit")?.unwrap_or(0) {
         limit if limit < 0 => {
             let error = FieldError::invalid(&Path::new("limit"), limit, "must be greater than or equal to 0");

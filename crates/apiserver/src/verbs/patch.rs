@@ -148,6 +148,10 @@ fn configuration(call: &Call) -> Result<Decoded, Status> {
         }
     }
     decode::check_kind(&mut decoded.value, &expected)?;
+    // Below a name is put there, and nothing may hide beneath it.
+    if decoded.value.get("metadata").is_some_and(|metadata| !metadata.is_object() && !metadata.is_null()) {
+        return Err(Status::bad_request("invalid object type: metadata is not an object"));
+    }
     let name = call.target.name.as_str();
     match meta::name(&decoded.value) {
         "" => meta::set(&mut decoded.value, "name", name),

@@ -55,8 +55,12 @@ async fn tokens_that_are_no_good_are_refused() {
             "x".repeat(100_000),
             format!("{}.{}.{}", parts[0], parts[1], "A".repeat(342)),
         ];
-        for algorithm in ["HS256", "RS256", "ES256", "ES384", "PS256", ""] {
-            head["alg"] = json!(algorithm);
+        let own = claims(&good, 0)["alg"].clone();
+        for algorithm in ["HS256", "RS256", "ES256", "ES384", "PS256", ""].map(|name| json!(name)) {
+            if algorithm == own {
+                continue;
+            }
+            head["alg"] = algorithm;
             bad.push(format!("{}.{}.{}", encoded(&head), parts[1], parts[2]));
         }
         for (claim, value) in [

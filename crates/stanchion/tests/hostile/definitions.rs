@@ -220,3 +220,38 @@ async fn a_definition_that_somebody_holds_is_left_in_peace() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn metadata_of_custom_resources_has_its_types() {
+    within(LIMIT, async {
+        let cluster = Cluster::start().await;
+        let admin = Client::admin(&cluster).await;
+        let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        admin.post(DEFINITIONS, &definition("plains", &open)).await.done("define");
+        let plains = "/apis/example.com/v1/plains";
+        let of = |metadata: Value| json!({"apiVersion": "example.com/v1", "kind": "Kplains", "metadata": metadata});
+        admin.post(plains, &of(json!({"name": "x", "labels": {"a": "b"}}))).await.done("create");
+        let one = format!("{plains}/x");
+        for metadata in [json!(5), json!([]), json!("x"), json!({"labels": {"a": 5}}), json!({"labels": []}), json!({"annotations": "x"}),
+            json!({"finalizers": {}}), json!({"finalizers": [5]}), json!({"ownerReferences": [5]}), json!({"generation": "x"}),
+            json!({"creationTimestamp": 5}), json!({"deletionTimestamp": "odd"}), json!({"managedFields": 5})] {
+            let what = metadata.to_string();
+            let patch = json!({"metadata": metadata}).to_string();
+            admin.patch(&one, "merge", patch).await.refused(&what);
+            let replace = json!([{"op": "replace", "path": "/metadata", "value": metadata}]).to_string();
+            admin.patch(&one, "json", replace).await.refused(&what);
+            let applied = of(metadata.clone()).to_string();
+            let answer = admin.patch(&format!("{one}?fieldManager=x&force=true"), "apply", applied).await;
+            assert!(answer.code >= 400 || answer.json()["metadata"]["labels"] == json!({"a": "b"}), "{what}: {}", answer.start());
+            let mut whole = of(metadata);
+            if let Some(map) = whole["metadata"].as_object_mut() {
+                map.insert("name".to_owned(), json!("y"));
+            }
+            admin.post(plains, &whole).await.refused(&what);
+        }
+        let after = admin.get(&one).await.done("get");
+        assert_eq!(after["metadata"]["labels"], json!({"a": "b"}));
+        unharmed(&cluster, &admin).await;
+    })
+    .await;
+}

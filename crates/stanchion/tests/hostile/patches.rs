@@ -29,7 +29,7 @@ async fn json_patches_that_make_no_sense_are_refused() {
         let fill = json!({"op": "add", "path": "/metadata/annotations", "value": {"a": large}});
         let mut bombs = vec![fill];
         bombs.extend((0..100).map(|n| json!({"op": "copy", "from": "/metadata/annotations/a", "path": format!("/metadata/annotations/b{n}")})));
-        let double = (0..64).map(|_| json!({"op": "copy", "from": "/spec", "path": "/spec/again"}));
+        let double = (0..64).map(|n| json!({"op": "copy", "from": "/spec", "path": format!("/spec/again{n}")}));
         let cases = [
             json!({}), json!(5), json!("x"), json!([5]), json!([null]), json!([[]]), json!([{}]),
             json!([{"op": "odd", "path": "/a"}]), json!([{"op": 5, "path": "/a"}]), json!([{"op": "add"}]),

@@ -47,7 +47,8 @@ async fn paths_that_lead_astray_lead_nowhere() {
                 let headers = [("content-type", "application/json")];
                 let answer = admin.send(method, &path, &headers, "{}").await;
                 assert!((400..500).contains(&answer.code), "{method} {path:.100}: {}", answer.code);
-                if path.starts_with("/api") {
+                // Where no group is, other servers say so in plain text as well.
+                if path.starts_with("/api") && answer.body.starts_with(b"{") {
                     answer.refused(&format!("{method} {path:.100}"));
                 }
             }
