@@ -167,6 +167,7 @@ fn media(call: &Call) -> &str {
 }
 
 fn patched(call: &Call, mut scale: Value) -> Result<Value, Status> {
+    let (name, uid) = (meta::name(&scale).to_owned(), meta::uid(&scale).to_owned());
     let media = media(call);
     let refused = |error: patch::PatchError| error.status();
     let bad = |error: &dyn std::fmt::Display| Status::bad_request(format!("error decoding patch: {error}"));
@@ -187,6 +188,16 @@ fn patched(call: &Call, mut scale: Value) -> Result<Value, Status> {
     decode::check_kind(&mut scale, &("autoscaling/v1".to_owned(), "Scale".to_owned()))?;
     stanchion_machinery::json::check_types(&scale, schema)
         .map_err(|error| decode::cannot_handle("Scale", "v1", "Scale", &error))?;
+    if meta::name(&scale) != name {
+        let given = meta::name(&scale);
+        let text = format!("the name of the object ({given}) does not match the name on the URL ({name})");
+        return Err(Status::bad_request(text));
+    }
+    if meta::uid(&scale) != uid {
+        let given = meta::uid(&scale);
+        let why = format!("Precondition failed: UID in precondition: {given}, UID in object meta: {uid}");
+        return Err(Status::conflict(call.resource.subject(), &name, &why));
+    }
     Ok(scale)
 }
 
