@@ -42,7 +42,7 @@ async fn queries_that_make_no_sense_are_refused() {
             "sendInitialEvents=true",
             "timeoutSeconds=x",
             "watch=true&resourceVersion=x",
-            "watch=true&continue=x",
+            "watch=true&continue=x&sendInitialEvents=true&resourceVersionMatch=NotOlderThan",
             "watch=true&resourceVersionMatch=Exact",
             "watch=true&sendInitialEvents=true",
             "watch=true&timeoutSeconds=x",
