@@ -77,8 +77,9 @@ fn finished(mut object: Value, schema: Schema<'_>) -> Option<Value> {
 /// Makes owners that a client could send.
 fn owners(source: &mut Source<'_>, api_version: &str) -> Value {
     let fields = json!({"f:spec": source.json(4), "f:metadata": {"f:labels": {"f:a": {}, ".": {}}}});
+    let operation = ["Apply", "Update", "Odd"][source.below(3)];
     json!([{
-        "manager": "one", "operation": ["Apply", "Update", "Odd"][source.below(3)], "apiVersion": api_version,
+        "manager": "one", "operation": operation, "apiVersion": api_version,
         "time": "2024-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields,
     }])
 }

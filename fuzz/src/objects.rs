@@ -96,12 +96,21 @@ impl<'a> Source<'a> {
             if let (ListKind::Map(keys), Some(map)) = (kind, item.as_object_mut()) {
                 for key in keys {
                     let schema = items.child(key).unwrap_or(items);
-                    map.insert(key.clone(), self.value(schema, 1));
+                    map.insert(key.clone(), self.key(schema));
                 }
             }
             item
         });
         made.collect()
+    }
+
+    /// Returns a value of a key. A zero is the same as none, and so would be another key once it is stored.
+    fn key(&mut self, schema: Schema<'_>) -> Value {
+        match self.value(schema, 1) {
+            Value::String(text) if text.is_empty() => json!("a"),
+            Value::Number(number) if number.as_i64() == Some(0) => json!(1),
+            other => other,
+        }
     }
 
     fn scalar(&mut self, scalar: Scalar) -> Value {

@@ -80,6 +80,8 @@ impl Quantity {
             mantissa = mantissa.saturating_mul(1_i128 << power);
         }
         let mut quantity = Self { mantissa, exponent, format }.trimmed().at_least_nano();
+        // Trimming moves zeros there, and what is shown must read as the same.
+        quantity.exponent = quantity.exponent.min(EXPONENT_MAX);
         if format == Format::BinarySi {
             let max = Self::new(i64::MAX);
             if quantity > max {

@@ -214,3 +214,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_stored_is_read_whatever_its_depth() {
+    let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    for depth in [1, 127, 128, 129, MAX_DEPTH, MAX_DEPTH + 20, 2 * MAX_DEPTH] {
+        let text = nested(depth);
+        assert_eq!(decode_stored(text.as_bytes()).expect("it is within bounds").to_string(), text);
+        assert_eq!(decode_json(text.as_bytes()).is_ok(), depth <= MAX_DEPTH, "{depth}");
+    }
+    for text in [nested(2 * MAX_DEPTH + 1), nested(1_000_000), "[".repeat(1_000_000), "{".to_owned()] {
+        assert!(decode_stored(text.as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn floats_are_read_as_they_are_written() {
+    for text in ["2.2222222222222227e+48", "0.1", "5e-324", "1.7976931348623157e+308", "9007199254740993.5"] {
+        let number: f64 = text.parse().expect("a float");
+        let once = read(text).value;
+        assert_eq!(once.as_f64().map(f64::to_bits), Some(number.to_bits()), "{text}");
+        assert_eq!(read(&once.to_string()).value, once, "{text}");
+    }
+}

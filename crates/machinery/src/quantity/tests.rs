@@ -120,3 +120,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_shown_of_the_largest_reads_as_the_same() {
+    for text in ["1000e99999", "1000e100000", "1e9223372036854775807", "-10e100000", "1e100000"] {
+        let quantity = Quantity::parse(text).expect(text);
+        let shown = quantity.to_string();
+        assert_eq!(Quantity::parse(&shown).expect(text), quantity, "{text} is shown as {shown}");
+    }
+}
