@@ -93,8 +93,6 @@ impl Report {
             let (group, case) = (group.to_owned(), case.to_owned());
             self.rows.push(Row { group, case, figure, samples: vec![value] });
         }
-        let (group, case) = (group.to_owned(), case.to_owned());
-        self.rows.push(Row { group, case, figure, samples: vec![value] });
     }
 
     /// Adds a figure that may be unknown.
