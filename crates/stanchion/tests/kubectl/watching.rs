@@ -23,15 +23,12 @@ async fn get_watches() {
         // A watch that has begun sees what comes; nothing says when it has.
         kube.run("label configmap one app=x").await.done();
         let mut value = 0;
-        let seen = loop {
-            let seen = events.stdout();
-            if seen.contains("MODIFIED") {
-                break seen;
-            }
+        // kubectl writes the event and the name one after the other.
+        let modified = |line: &str| line.starts_with("MODIFIED") && line.ends_with("configmap/one");
+        while !events.stdout().lines().any(modified) {
             value += 1;
             kube.run(&format!("annotate configmap one --overwrite value={value}")).await.done();
-        };
-        assert!(seen.contains("configmap/one"), "{seen}");
+        }
         kube.run("label configmap one app-").await.done();
         events.says("DELETED").await;
         kube.run("delete configmap two").await.done();
