@@ -37,6 +37,8 @@ async fn begin(config: Config) {
             make(&api, labelled(&format!("a{number}"))).await;
         }
         make(&api, json!({"metadata": {"name": "other"}})).await;
+        // A watcher that lists by watching takes any state (resourceVersion 0): a list of the newest makes it this one.
+        api.list(&ListParams::default()).await.expect("they can be listed");
         let events = watcher(api.clone(), config.labels("seen=yes"));
         pin_mut!(events);
         let mut told = Vec::new();

@@ -17,14 +17,12 @@ async fn get_watches() {
         watch.says("configmap/one").await;
         kube.run("create configmap two").await.done();
         watch.says("configmap/two").await;
-        let mut events = Session::start(
-            kube.command("get configmaps --watch-only --output-watch-events -o name -l app=x"),
-        );
+        let mut events =
+            Session::start(kube.command("get configmaps --watch-only --output-watch-events -l app=x"));
         // A watch that has begun sees what comes; nothing says when it has.
         kube.run("label configmap one app=x").await.done();
         let mut value = 0;
-        // kubectl writes the event and the name one after the other.
-        let modified = |line: &str| line.starts_with("MODIFIED") && line.ends_with("configmap/one");
+        let modified = |line: &str| line.split_whitespace().take(2).eq(["MODIFIED", "one"]);
         while !events.stdout().lines().any(modified) {
             value += 1;
             kube.run(&format!("annotate configmap one --overwrite value={value}")).await.done();
