@@ -25,6 +25,7 @@ use crate::catalog::Catalog;
 use crate::http::body::Intake;
 use crate::kubeconfig::{self, Kubeconfig, KubeconfigError};
 use crate::listen::{self, ConnectionInfo, Limits, TlsError, TlsSettings, TlsSource};
+use crate::local::Local;
 use crate::metrics::Metrics;
 use crate::openapi::Documents;
 use crate::options::{Options, Settings};
@@ -72,6 +73,7 @@ pub enum StartError {
 pub struct Server {
     address: SocketAddr,
     pki: Pki,
+    api: Arc<Api>,
     stopping: CancellationToken,
     tasks: JoinSet<()>,
     _feed: Feed,
@@ -142,8 +144,9 @@ impl Server {
             tasks.spawn(compaction::run(storage, interval, stopping.clone()));
         }
         let limits = Limits { drain: DRAIN, ..Limits::default() };
+        let served = Arc::clone(&api);
         let answer = move |request: Request<Incoming>, connection: Arc<ConnectionInfo>| {
-            let api = Arc::clone(&api);
+            let api = Arc::clone(&served);
             async move {
                 let (parts, body) = request.into_parts();
                 tracing::trace!(remote = %connection.remote, method = %parts.method, "a request");
@@ -151,12 +154,19 @@ impl Server {
             }
         };
         tasks.spawn(listen::serve(listener, Arc::new(tls), limits, answer, stopping.clone()));
-        Ok(Self { address, pki, stopping, tasks, _feed: feed })
+        Ok(Self { address, pki, api, stopping, tasks, _feed: feed })
     }
 
     /// Returns where the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns a way to the API for a component in this process that is `name`, of `groups`.
+    ///
+    /// The component gets what roles and bindings give to that name and those groups.
+    pub fn local(&self, name: &str, groups: &[&str]) -> Local {
+        Local::new(Arc::clone(&self.api), name, groups)
     }
 
     /// Writes a kubeconfig with which its owner may do everything.

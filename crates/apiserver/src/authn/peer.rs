@@ -48,6 +48,11 @@ impl Peer {
         Some(Self { user, not_before, not_after })
     }
 
+    /// Makes somebody who is known because it is part of this process.
+    pub(crate) fn local(name: String, groups: Vec<String>) -> Self {
+        Self { user: User::known(name, groups), not_before: i64::MIN, not_after: i64::MAX }
+    }
+
     /// Returns who it is.
     pub(crate) fn user(&self) -> &User {
         &self.user
