@@ -114,7 +114,8 @@ impl<'a> Items<'a> {
         let mut found = Vec::with_capacity(keys.len());
         for key in keys {
             let default = || self.schema.field(key).and_then(|field| field.default.as_ref());
-            if let Some(value) = map.get(key).or_else(default) {
+            // An explicit null is not kept, so it cannot be part of a name that is to be found again.
+            if let Some(value) = map.get(key).filter(|value| !value.is_null()).or_else(default) {
                 found.push((key.clone(), value.clone()));
             }
         }
