@@ -17,6 +17,7 @@ mod aggregation;
 mod api;
 mod authn;
 mod authz;
+mod autoscalers;
 mod bootstrap;
 mod cache;
 mod call;

@@ -199,10 +199,17 @@ impl Resource {
         self.group() == group && self.plural() == plural
     }
 
-    /// Turns a stored object into this version. Versions differ in `apiVersion` only, except for Events.
+    /// Returns whether it is the face of autoscalers that is not stored.
+    fn is_old_autoscaler(&self) -> bool {
+        self.version() == "v1" && self.is("autoscaling", "horizontalpodautoscalers")
+    }
+
+    /// Turns a stored object into this version. Versions differ in `apiVersion` only, except for Events and autoscalers.
     pub(crate) fn read_stored(&self, object: &mut Value) {
         if self.is("events.k8s.io", "events") {
             crate::events::to_new_group(object);
+        } else if self.is_old_autoscaler() {
+            crate::autoscalers::to_v1(object);
         } else if let Self::Custom(custom) = self {
             custom.read(object);
         }
@@ -212,6 +219,8 @@ impl Resource {
     pub(crate) fn to_stored(&self, object: &mut Value) {
         if self.is("events.k8s.io", "events") {
             crate::events::to_core(object);
+        } else if self.is_old_autoscaler() {
+            crate::autoscalers::to_v2(object);
         } else if let Self::Custom(custom) = self {
             object["apiVersion"] = custom.storage_api_version.as_str().into();
         }
@@ -219,7 +228,7 @@ impl Resource {
 
     /// Returns whether objects are served as the store has them.
     pub(crate) fn is_stored_form(&self) -> bool {
-        matches!(self, Self::BuiltIn(_)) && self.group() != "events.k8s.io"
+        matches!(self, Self::BuiltIn(_)) && self.group() != "events.k8s.io" && !self.is_old_autoscaler()
     }
 }
 

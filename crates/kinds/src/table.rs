@@ -200,7 +200,7 @@ mod tests {
         let mut seen = HashSet::new();
         for row in ROWS {
             assert!(crate::schema::named(row.type_name).is_some(), "{} is described", row.type_name);
-            assert!(seen.insert((row.group, row.plural)), "{} stands once", row.plural);
+            assert!(seen.insert((row.group, row.version, row.plural)), "{} stands once", row.plural);
             if row.access == Access::Stored {
                 assert!(!row.prefix.is_empty(), "{} has a place", row.plural);
             }

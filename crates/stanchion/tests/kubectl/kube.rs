@@ -39,7 +39,6 @@ const TOKENS: &str = "joe-token,joe,joe-uid,\"devs\"\nann-token,ann,ann-uid\n";
 pub(crate) struct Kube {
     cluster: Cluster,
     program: PathBuf,
-    minor: u32,
     environment: Vec<(String, String)>,
     /// What lasts as long as the cluster: tokens, which the server reads now and then, and its etcd if it has one.
     _lasting: (NamedTempFile, Option<Etcd>),
@@ -61,8 +60,8 @@ impl Kube {
             Some(etcd) => Cluster::start_on(etcd, &arguments).await,
             None => Cluster::start_with(&arguments).await,
         };
-        let (program, minor) = program().await;
-        let kube = Self { cluster, program, minor, environment: Vec::new(), _lasting: (tokens, etcd) };
+        let program = program().await;
+        let kube = Self { cluster, program, environment: Vec::new(), _lasting: (tokens, etcd) };
         kube.run(&format!("create namespace {namespace}")).await.done();
         kube.run(&format!("config set-context --current --namespace={namespace}")).await.done();
         kube
@@ -85,11 +84,6 @@ impl Kube {
     /// As [`Kube::run`], with `input` on stdin.
     pub(crate) async fn run_with(&self, input: &str, words: &str) -> Outcome {
         run_with(input, &mut self.command(words)).await
-    }
-
-    /// Returns the minor version of kubectl.
-    pub(crate) fn minor(&self) -> u32 {
-        self.minor
     }
 
     /// Returns where the cluster is.
@@ -134,13 +128,13 @@ impl Kube {
     }
 }
 
-/// Finds kubectl and its minor version, and says once which it is.
-async fn program() -> (PathBuf, u32) {
-    static FOUND: OnceCell<(PathBuf, u32)> = OnceCell::const_new();
+/// Finds kubectl, and says once which it is.
+async fn program() -> PathBuf {
+    static FOUND: OnceCell<PathBuf> = OnceCell::const_new();
     FOUND.get_or_init(find).await.clone()
 }
 
-async fn find() -> (PathBuf, u32) {
+async fn find() -> PathBuf {
     let places = if let Some(chosen) = std::env::var_os(CHOICE) {
         vec![PathBuf::from(chosen)]
     } else {
@@ -152,7 +146,7 @@ async fn find() -> (PathBuf, u32) {
     for place in places {
         if let Some(minor) = version(&place).await.filter(|minor| *minor >= OLDEST) {
             println!("kubectl: {} 1.{minor}", place.display());
-            return (place, minor);
+            return place;
         }
     }
     panic!("there is no kubectl of 1.{OLDEST} or later; install one, or name one with {CHOICE}");

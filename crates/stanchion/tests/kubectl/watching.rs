@@ -5,9 +5,6 @@ use crate::kube::Kube;
 use crate::support::command::Session;
 use crate::support::within;
 
-/// From which kubectl on `autoscale` writes autoscaling/v2.
-const AUTOSCALING_V2: u32 = 33;
-
 #[tokio::test]
 async fn get_watches() {
     within(LIMIT, async {
@@ -127,11 +124,7 @@ async fn objects_that_are_too_large_are_refused() {
 async fn autoscale_makes_autoscalers() {
     within(LIMIT, async {
         let mut kube = Kube::start("play").await;
-        if kube.minor() >= AUTOSCALING_V2 {
-            kube.follow(include_str!("autoscale.txt")).await;
-        } else {
-            println!("autoscale is not tried: this kubectl writes autoscaling/v1, which is not served");
-        }
+        kube.follow(include_str!("autoscale.txt")).await;
     })
     .await;
 }
