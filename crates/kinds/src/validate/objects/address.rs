@@ -61,7 +61,13 @@ pub(super) fn legacy_cidr(errors: &mut FieldErrors, path: &Path, text: &str, kno
     }
 }
 
-/// Checks that an address can be reached from elsewhere.
+/// Returns whether a Pod of a cluster of one machine may have an address: those of 127.0.0.0/8 save the first 65,536,
+/// where the machine itself listens.
+fn is_of_pod(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(v4) if v4.octets()[1] != 0)
+}
+
+/// Checks that an address can be reached from elsewhere, or is one that Pods of a cluster of one machine have.
 pub(super) fn not_special(errors: &mut FieldErrors, path: &Path, text: &str) {
     let Some(address) = parse(text) else {
         errors.push(FieldError::invalid(path, text, "must be a valid IP address"));
@@ -73,7 +79,10 @@ pub(super) fn not_special(errors: &mut FieldErrors, path: &Path, text: &str) {
     };
     let found = [
         (address.is_unspecified(), format!("may not be unspecified ({text})")),
-        (address.is_loopback(), "may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned()),
+        (
+            address.is_loopback() && !is_of_pod(address),
+            "may not be in the loopback range (127.0.0.0/8, ::1/128)".to_owned(),
+        ),
         (local, "may not be in the link-local range (169.254.0.0/16, fe80::/10)".to_owned()),
         (multicast, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)".to_owned()),
     ];
@@ -116,5 +125,8 @@ mod tests {
             let found: Vec<&str> = errors.iter().map(|error| error.detail.as_str()).collect();
             assert_eq!(found, [why], "{text}");
         }
+        let mut errors = FieldErrors::new();
+        not_special(&mut errors, &Path::new("ip"), "127.64.0.7");
+        assert!(errors.is_empty(), "Pods of one machine have such addresses");
     }
 }
