@@ -3,7 +3,7 @@
 mod tcp;
 mod udp;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use k8s_openapi::serde_json::{Value, json};
@@ -12,20 +12,8 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::services::tests::{ready, service, slice};
+use crate::testing::{address, soon};
 use crate::trouble;
-
-/// Far more than anything here takes.
-const SOON: Duration = Duration::from_secs(20);
-
-/// An address that no other test has: 127.128.0.0/9 holds eight million.
-fn address() -> Ipv4Addr {
-    let [_, high, middle, low] = rand::random::<u32>().to_be_bytes();
-    Ipv4Addr::new(127, 128 | high, middle, low)
-}
-
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(SOON, what).await.expect("within the deadline")
-}
 
 /// A proxy for one Service at an address and port of its own.
 struct Rig {
