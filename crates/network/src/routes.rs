@@ -59,8 +59,7 @@ pub fn routes(service: &Service, place: &Place) -> BTreeMap<Frontend, Route> {
     let mut routes = BTreeMap::new();
     for port in &service.ports {
         let own = addresses.iter().map(|address| (SocketAddr::new(*address, port.number), service.internal));
-        let node =
-            port.node_port.map(|number| (SocketAddr::new(place.node_address, number), service.external));
+        let node = port.on_node.map(|number| (SocketAddr::new(place.node_address, number), service.external));
         for (address, policy) in own.chain(node) {
             let backends = backends(service, port, address.is_ipv4(), policy, place);
             if backends.is_empty() || place.reserved == Some(address) {

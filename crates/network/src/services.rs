@@ -1,4 +1,4 @@
-//! What the proxy and DNS know of a Service, pure: the Service and its EndpointSlices, read once into types that
+//! What the proxy and DNS know of a Service, pure: the Service and its `EndpointSlices`, read once into types that
 //! hold only what is valid.
 //!
 //! Readiness is what the slices say, as everywhere in Kubernetes: their controller lets `publishNotReadyAddresses`
@@ -16,7 +16,7 @@ use std::time::Duration;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use stanchion_informers::Key;
 
-/// The label of an EndpointSlice that names its Service.
+/// The label of an `EndpointSlice` that names its Service.
 pub const SERVICE_NAME_LABEL: &str = "kubernetes.io/service-name";
 
 /// Returns the Service that a slice belongs to. `None`: to no Service.
@@ -68,7 +68,8 @@ pub struct Port {
     pub name: String,
     pub protocol: Protocol,
     pub number: u16,
-    pub node_port: Option<u16>,
+    /// Its port at the address of the node.
+    pub on_node: Option<u16>,
 }
 
 /// Whether an endpoint takes new connections.

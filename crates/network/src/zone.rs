@@ -1,6 +1,6 @@
 //! What names mean, pure: from Services and namespaces to the answers of cluster DNS.
 //!
-//! Follows the Kubernetes DNS specification, schema 1.1.0, and where that leaves a choice, CoreDNS: endpoints
+//! Follows the Kubernetes DNS specification, schema 1.1.0, and where that leaves a choice, `CoreDNS`: endpoints
 //! without a hostname are named by their address with dashes, members of every Service have names, `SRV` at the name
 //! of a Service gives all its ports, `a-b-c-d.NAMESPACE.pod` is answered for every address.
 //!
@@ -186,9 +186,8 @@ impl Zone {
         match path.as_slice() {
             [] => Some(self.apex()),
             ["dns-version"] => Some(vec![RData::TXT(TXT::new(vec![VERSION.to_owned()]))]),
-            ["dns"] => Some(Vec::new()),
             ["dns", "ns"] => Some(self.server.map(address).into_iter().collect()),
-            ["svc" | "pod"] => Some(Vec::new()),
+            ["svc" | "pod" | "dns"] => Some(Vec::new()),
             ["svc" | "pod", namespace] => self.namespaces.contains(*namespace).then(Vec::new),
             ["pod", namespace, dashed] if self.namespaces.contains(*namespace) => {
                 Some(vec![address(undash(dashed)?)])

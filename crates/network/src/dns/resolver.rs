@@ -79,16 +79,14 @@ impl Resolver {
         let walked = walk(&self.zone.borrow(), &request.query, turn);
         match walked {
             Walk::Done(content) => reply(&request, content),
-            Walk::Elsewhere { so_far, query } => match Arc::clone(&self.elsewhere).try_acquire_owned() {
-                Ok(permit) => {
-                    let bytes = bytes.to_vec();
-                    Outcome::Ask(Box::new(Elsewhere { request, bytes, so_far, query, _permit: permit }))
-                }
-                Err(_) => {
+            Walk::Elsewhere { so_far, query } => {
+                let Ok(permit) = Arc::clone(&self.elsewhere).try_acquire_owned() else {
                     tracing::debug!(name = %query.name, "too many questions are being asked elsewhere");
-                    reply(&request, Content::code(ResponseCode::ServFail))
-                }
-            },
+                    return reply(&request, Content::code(ResponseCode::ServFail));
+                };
+                let bytes = bytes.to_vec();
+                Outcome::Ask(Box::new(Elsewhere { request, bytes, so_far, query, _permit: permit }))
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Opening sockets.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
@@ -13,7 +13,7 @@ const BACKLOG: i32 = 1024;
 /// How long an endpoint of this machine may take to accept: its backlog is full for longer only if it hangs.
 const CONNECT: Duration = Duration::from_secs(3);
 /// After this silence a peer is asked whether it is still there, and then again in shorter intervals.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15));
+const KEEPALIVE: (Duration, Duration) = (Duration::from_mins(1), Duration::from_secs(15));
 
 /// Listens for TCP connections.
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -52,7 +52,7 @@ pub(super) fn associate(client: IpAddr, endpoint: SocketAddr) -> io::Result<UdpS
     let any: SocketAddr = if endpoint.is_ipv4() {
         (Ipv4Addr::UNSPECIFIED, 0).into()
     } else {
-        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
+        (Ipv6Addr::UNSPECIFIED, 0).into()
     };
     let socket = std::net::UdpSocket::bind(source(client, endpoint).unwrap_or(any))?;
     socket.connect(endpoint)?;

@@ -23,7 +23,7 @@ use super::socket::associate;
 use crate::routes::Route;
 
 /// A flow without datagrams ends after this, as Linux ends connections it tracks.
-const IDLE: Duration = Duration::from_secs(120);
+const IDLE: Duration = Duration::from_mins(2);
 /// The largest datagram there is.
 const DATAGRAM: usize = 65_535;
 

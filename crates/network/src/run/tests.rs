@@ -158,7 +158,7 @@ async fn the_network_follows_the_api() {
     api.tell("ADDED", "namespaces", namespace).await;
     soon(async {
         while UdpSocket::bind(dns).await.is_ok() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await;

@@ -12,7 +12,7 @@ use stanchion_informers::Key;
 use super::{Endpoint, EndpointPort, EndpointState, Port, Problem, Protocol, Reach, Service, TrafficPolicy};
 
 /// Of a Service with affinity that names no time: three hours, as the API's default.
-const DEFAULT_AFFINITY: Duration = Duration::from_secs(10_800);
+const DEFAULT_AFFINITY: Duration = Duration::from_hours(3);
 
 impl Service {
     /// Reads a Service and its slices.
@@ -69,7 +69,7 @@ fn port(port: &ServicePort, problems: &mut Vec<Problem>) -> Option<Port> {
         name: port.name.clone().unwrap_or_default(),
         protocol,
         number,
-        node_port: node_port.and_then(|value| self::number("spec.ports.nodePort", value, problems)),
+        on_node: node_port.and_then(|value| self::number("spec.ports.nodePort", value, problems)),
     })
 }
 

@@ -7,7 +7,8 @@ use super::*;
 
 /// Reads a Service of namespace `default` from a spec and slices.
 pub(crate) fn service(name: &str, spec: Value, slices: &[Value]) -> Service {
-    let object = json!({"metadata": {"namespace": "default", "name": name, "uid": "u"}, "spec": spec});
+    let mut object = json!({"metadata": {"namespace": "default", "name": name, "uid": "u"}});
+    object["spec"] = spec;
     let object: ServiceObject = serde_json::from_value(object).expect("a Service");
     let slices: Vec<EndpointSlice> =
         slices.iter().map(|slice| serde_json::from_value(slice.clone()).expect("a slice")).collect();
@@ -24,7 +25,7 @@ pub(crate) fn ready(address: &str) -> Value {
     json!({"addresses": [address], "conditions": {"ready": true}})
 }
 
-fn state_of(conditions: Value) -> EndpointState {
+fn state_of(conditions: &Value) -> EndpointState {
     let endpoint = json!({"addresses": ["127.64.0.1"], "conditions": conditions});
     service("a", json!({}), &[slice(&json!({"port": 1}), &[endpoint])]).endpoints[0].state
 }
@@ -42,7 +43,7 @@ fn conditions_that_are_not_given_are_fulfilled() {
         (json!({"ready": false, "serving": false, "terminating": true}), EndpointState::NotReady),
         (json!({"ready": false, "terminating": true}), EndpointState::NotReady),
     ] {
-        assert_eq!(state_of(conditions.clone()), state, "{conditions}");
+        assert_eq!(state_of(&conditions), state, "{conditions}");
     }
 }
 
@@ -65,7 +66,7 @@ fn a_service_is_reached_by_what_it_says() {
 fn affinity_has_a_time() {
     let affinity = |spec: Value| service("a", spec, &[]).affinity;
     assert_eq!(affinity(json!({"sessionAffinity": "None"})), None);
-    assert_eq!(affinity(json!({"sessionAffinity": "ClientIP"})), Some(Duration::from_secs(10_800)));
+    assert_eq!(affinity(json!({"sessionAffinity": "ClientIP"})), Some(Duration::from_hours(3)));
     let config =
         json!({"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 7}}});
     assert_eq!(affinity(config), Some(Duration::from_secs(7)));
