@@ -15,13 +15,17 @@
 //! ```
 
 pub mod backoff;
+pub mod capacity;
 pub mod container;
 pub mod hook;
 pub mod moment;
 pub mod names;
 pub mod plan;
 pub mod probe;
+pub mod qos;
+pub mod resources;
 pub mod restart;
+pub mod status;
 pub mod termination;
 
 pub use moment::Moment;
