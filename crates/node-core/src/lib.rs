@@ -17,6 +17,8 @@
 pub mod backoff;
 pub mod capacity;
 pub mod container;
+pub mod downward;
+pub mod environment;
 pub mod hook;
 pub mod moment;
 pub mod names;
@@ -27,5 +29,6 @@ pub mod resources;
 pub mod restart;
 pub mod status;
 pub mod termination;
+pub mod volumes;
 
 pub use moment::Moment;
