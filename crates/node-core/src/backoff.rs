@@ -12,7 +12,7 @@ use crate::names::PodRef;
 /// The delay of the second restart, and of the first try after an image was not there.
 const INITIAL: Duration = Duration::from_secs(10);
 /// The longest delay.
-const MAX: Duration = Duration::from_secs(300);
+const MAX: Duration = Duration::from_mins(5);
 /// The shortest longest delay that can be set.
 const MIN_MAX: Duration = Duration::from_secs(1);
 

@@ -19,6 +19,7 @@ pub mod capacity;
 pub mod container;
 pub mod downward;
 pub mod environment;
+pub mod eviction;
 pub mod hook;
 pub mod moment;
 pub mod names;

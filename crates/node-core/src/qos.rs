@@ -16,7 +16,7 @@ use crate::resources::{Amount, Resources};
 pub const NODE_SCORE: i32 = -999;
 /// The score of Guaranteed and node-critical Pods.
 const GUARANTEED_SCORE: i32 = -997;
-/// The score of BestEffort Pods.
+/// The score of `BestEffort` Pods.
 const BEST_EFFORT_SCORE: i32 = 1000;
 /// The bounds of the scores between.
 const BURSTABLE_SCORES: (i64, i64) = (3, 999);

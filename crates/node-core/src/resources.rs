@@ -46,6 +46,15 @@ pub fn quantity(list: Option<&List>, name: &str) -> Option<Quantity> {
     Quantity::parse(&list?.get(name)?.0).ok()
 }
 
+/// Writes an amount as messages show it: one of bytes with a power of two, in whole Ki.
+pub(crate) fn shown(number: i64, resource: &str) -> String {
+    let amount = Quantity::new(number);
+    if !matches!(resource, "memory" | "ephemeral-storage") || number < 1024 {
+        return amount.to_string();
+    }
+    Quantity::parse(&format!("{}Ki", number / 1024)).unwrap_or(amount).to_string()
+}
+
 /// Requests and limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources {
@@ -92,8 +101,7 @@ impl Resources {
             total.requests.entry(amount).or_insert(limit);
         }
         for amount in ALL {
-            let overhead =
-                quantity(spec.overhead.as_ref(), amount.name()).map(|q| amount.units(q)).unwrap_or(0);
+            let overhead = quantity(spec.overhead.as_ref(), amount.name()).map_or(0, |q| amount.units(q));
             for list in [&mut total.requests, &mut total.limits] {
                 if let Some(value) = list.get_mut(&amount) {
                     *value = value.saturating_add(overhead);

@@ -13,7 +13,6 @@ pub use phase::Phase;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodSpec, PodStatus};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::container::Containers;
 use crate::moment::Moment;
@@ -105,11 +104,6 @@ fn has_initialized(known: &Known<'_>) -> bool {
 
 fn listed<T>(ips: &[String], make: fn(String) -> T) -> Option<Vec<T>> {
     (!ips.is_empty()).then(|| ips.iter().cloned().map(make).collect())
-}
-
-/// Returns a moment as it stands in a status.
-fn time(moment: Moment) -> Option<Time> {
-    Some(moment.to_time())
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@ fn fields_are_shown_where_they_may_be() {
     assert_eq!(error, "unsupported fieldPath: status.phase");
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a json! stands in each call")]
 fn count(resource_name: &str, container: Value, divisor: Value) -> Result<String, DownwardError> {
     let selector = json!({"resource": resource_name, "containerName": container, "divisor": divisor});
     let pod = pod();

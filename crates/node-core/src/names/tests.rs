@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "a json! stands in each call")]
 fn pod(spec: Value) -> Pod {
     serde_json::from_value(
         json!({"metadata": {"name": "web-0", "namespace": "ns", "uid": "u-1"}, "spec": spec}),

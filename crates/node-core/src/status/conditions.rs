@@ -119,7 +119,7 @@ fn initialized(known: &Known<'_>, statuses: &Statuses, phase: Phase) -> Verdict 
         let status = statuses.get(&plan.name);
         match plan.role {
             Role::Init => !status.is_some_and(|status| status.ready),
-            Role::Sidecar => !status.is_some_and(|status| status.started == Some(true)),
+            Role::Sidecar => status.is_none_or(|status| status.started != Some(true)),
             Role::Main => false,
         }
     });

@@ -5,9 +5,10 @@ use k8s_openapi::api::core::v1::{
     ContainerStatus, PodSpec, PodStatus,
 };
 
-use super::{Known, Statuses, time};
+use super::{Known, Statuses};
 use crate::container::{Exit, ExitReason, Observed, State};
 use crate::hook::StopSignal;
+use crate::moment::Moment;
 use crate::names::status_id;
 use crate::plan::{ContainerPlan, Fate, Role};
 
@@ -84,7 +85,7 @@ fn state_of(
     match &instance.state {
         State::Created => (waiting(pending, ""), previous),
         State::Running { since } | State::Stopping { since } => {
-            let running = ContainerStateRunning { started_at: time(*since) };
+            let running = ContainerStateRunning { started_at: Some(since.to_time()) };
             (ContainerState { running: Some(running), ..ContainerState::default() }, previous)
         }
         State::Exited(exit) => match &observed.waiting {
@@ -144,7 +145,7 @@ fn terminated(exit: &Exit) -> ContainerStateTerminated {
         signal: exit.signal,
         reason: Some(exit.reason.as_str().to_owned()),
         message: (!message.is_empty()).then(|| message.to_owned()),
-        started_at: exit.started.and_then(time),
-        finished_at: time(exit.finished),
+        started_at: exit.started.map(Moment::to_time),
+        finished_at: Some(exit.finished.to_time()),
     }
 }

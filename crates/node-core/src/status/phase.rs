@@ -105,7 +105,7 @@ fn count(plan: &PodPlan, observed: &Containers, statuses: &Statuses) -> Counts {
                 counts.restarting += usize::from(plan.fate_of(container, exit) != Fate::Stay);
             }
             None if observed.is_some_and(|observed| observed.running_since().is_some()) => {
-                counts.running += 1
+                counts.running += 1;
             }
             // Made again after a run: as good as stopped, about to restart.
             None if observed.is_some_and(|observed| observed.previous.is_some()) => {

@@ -7,6 +7,7 @@ use crate::capacity::Amounts;
 use crate::downward::Surroundings;
 use crate::environment::{Sources, Variables};
 
+#[expect(clippy::needless_pass_by_value, reason = "a json! stands in each call")]
 fn spec(volume: Value, rest: Value) -> PodSpec {
     let mut spec = rest;
     spec["containers"] = json!([{"name": "c"}]);
@@ -155,7 +156,7 @@ fn host_paths_are_checked() {
     use HostPathKind as K;
     let make_dir = Ok(HostPathStep::MakeDirectory { mode: 0o755 });
     let table = [
-        (K::Unchecked, None, make_dir.clone()),
+        (K::Unchecked, None, make_dir),
         (K::Unchecked, Some(Entry::Other), Ok(HostPathStep::Use)),
         (K::DirectoryOrCreate, None, make_dir),
         (K::FileOrCreate, None, Ok(HostPathStep::MakeFile { mode: 0o644 })),
@@ -173,6 +174,7 @@ fn host_paths_are_checked() {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a json! stands in each call")]
 fn mounted(mounts_of: Value, privileged: bool) -> Result<Vec<Mount>, MountError> {
     let context = json!({"privileged": privileged});
     let container = json!({"name": "c", "volumeMounts": mounts_of, "securityContext": context});

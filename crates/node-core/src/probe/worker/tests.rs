@@ -33,6 +33,7 @@ fn running(instance: &str, since: i64, started: bool) -> Seen<'_> {
 const NONE: Seen<'static> =
     Seen { instance: None, running_since: None, started: false, deleting: false, over: false };
 
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with what steps return")]
 fn change(outcome: Outcome) -> Option<Change> {
     Some(Change { outcome: Some(outcome) })
 }
