@@ -21,6 +21,7 @@ pub mod downward;
 pub mod environment;
 pub mod eviction;
 pub mod hook;
+pub mod images;
 pub mod moment;
 pub mod names;
 pub mod plan;
