@@ -29,6 +29,7 @@ pub mod probe;
 pub mod qos;
 pub mod resources;
 pub mod restart;
+pub mod script;
 pub mod status;
 pub mod termination;
 pub mod volumes;
