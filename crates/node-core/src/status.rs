@@ -61,7 +61,7 @@ pub fn status_of(known: &Known<'_>) -> PodStatus {
     let spec = known.pod.spec.as_ref().unwrap_or(&fallback);
     let before = known.pod.status.clone().unwrap_or_default();
     let initialized = has_initialized(known);
-    let all = containers::statuses(known, spec, &before, initialized);
+    let all = containers::statuses(known, spec, &before);
     let phase = match known.failure {
         Some(_) => Phase::Failed,
         None => phase::phase_of(known, &all, initialized),

@@ -5,8 +5,7 @@
 //! ```
 //! Hooks run at once for all containers. Main containers get their signal right after their hook, all in parallel;
 //! a sidecar waits until the main containers and the sidecars started after it are gone, in so far as there
-//! is time. Whoever gets a signal has at least [`FLOOR`] from then on, unless the grace period was set
-//! from outside the Pod, as for an eviction.
+//! is time. Whoever gets a signal has at least [`FLOOR`] from then on, however short the grace period.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,27 +58,6 @@ pub fn active_deadline(spec: &PodSpec, started: Moment) -> Option<Moment> {
     spec.active_deadline_seconds.map(|limit| started + seconds(limit))
 }
 
-/// How much time there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grace {
-    /// How long it all may take.
-    pub period: Duration,
-    /// Whether it is exact: nobody gets more than that.
-    pub is_exact: bool,
-}
-
-impl Grace {
-    /// Makes the usual one, with the floor.
-    pub fn of(period: Duration) -> Self {
-        Self { period, is_exact: false }
-    }
-
-    /// Makes one that nobody exceeds.
-    pub fn exactly(period: Duration) -> Self {
-        Self { period, is_exact: true }
-    }
-}
-
 /// What the shell shall do to a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -106,7 +84,7 @@ pub enum Effect {
 enum Stage {
     Waiting,
     Hook,
-    Signalled { kill_at: Moment },
+    Signalled { at: Moment, kill_at: Moment },
     Killed,
 }
 
@@ -123,7 +101,7 @@ struct Member {
 #[derive(Clone, Debug)]
 pub struct Ending {
     began: Moment,
-    grace: Grace,
+    grace: Duration,
     members: BTreeMap<String, Member>,
     has_begun: bool,
 }
@@ -143,7 +121,7 @@ impl Ending {
         plan: &PodPlan,
         observed: &Containers,
         has_hook: impl Fn(&str) -> bool,
-        grace: Grace,
+        grace: Duration,
         now: Moment,
     ) -> Self {
         let mut members = BTreeMap::new();
@@ -159,7 +137,7 @@ impl Ending {
     }
 
     /// Begins the end of one container.
-    pub fn of_container(container: &str, has_hook: bool, grace: Grace, now: Moment) -> Self {
+    pub fn of_container(container: &str, has_hook: bool, grace: Duration, now: Moment) -> Self {
         let member = Member { has_hook, turn: 0, stage: Stage::Waiting };
         Self {
             began: now,
@@ -169,14 +147,14 @@ impl Ending {
         }
     }
 
-    /// Takes in that the grace period was changed; it only ever gets shorter.
-    pub fn shorten(&mut self, grace: Grace) {
-        if grace.period < self.grace.period {
+    /// Takes in that the grace period was changed; it only ever gets shorter. Who has had a signal keeps the floor.
+    pub fn shorten(&mut self, grace: Duration) {
+        if grace < self.grace {
             self.grace = grace;
             let over = self.over();
             for member in self.members.values_mut() {
-                if let Stage::Signalled { kill_at } = &mut member.stage {
-                    *kill_at = over.min(*kill_at);
+                if let Stage::Signalled { at, kill_at } = &mut member.stage {
+                    *kill_at = over.max(*at + FLOOR);
                 }
             }
         }
@@ -218,13 +196,12 @@ impl Ending {
                 member.stage = Stage::Waiting;
             }
             if member.stage == Stage::Waiting && (member.turn == first || now >= over) {
-                let floor = if self.grace.is_exact { over } else { now + FLOOR };
-                member.stage = Stage::Signalled { kill_at: over.max(floor) };
+                member.stage = Stage::Signalled { at: now, kill_at: over.max(now + FLOOR) };
                 effects.push(Effect::Signal { container: container.clone() });
             }
             let due = match member.stage {
                 Stage::Waiting | Stage::Hook => over,
-                Stage::Signalled { kill_at } => kill_at,
+                Stage::Signalled { kill_at, .. } => kill_at,
                 Stage::Killed => continue,
             };
             if now >= due {
@@ -238,11 +215,11 @@ impl Ending {
     }
 
     fn over(&self) -> Moment {
-        self.began + self.grace.period
+        self.began + self.grace
     }
 
     fn begin(&mut self) -> Vec<Effect> {
-        let limit = self.grace.period;
+        let limit = self.grace;
         let hooked = self.members.iter_mut().filter(|(_, member)| member.has_hook && !limit.is_zero());
         hooked
             .map(|(name, member)| {

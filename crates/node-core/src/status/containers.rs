@@ -16,7 +16,7 @@ use crate::plan::{ContainerPlan, Fate, Role};
 const MESSAGE_MAX: usize = 4096;
 
 /// Computes the status of each container.
-pub(super) fn statuses(known: &Known<'_>, spec: &PodSpec, before: &PodStatus, initialized: bool) -> Statuses {
+pub(super) fn statuses(known: &Known<'_>, spec: &PodSpec, before: &PodStatus) -> Statuses {
     let specs: Vec<&Container> = spec.init_containers.iter().flatten().chain(&spec.containers).collect();
     let old = before.init_container_statuses.iter().flatten();
     let old: Vec<_> = old.chain(before.container_statuses.iter().flatten()).collect();
@@ -26,7 +26,7 @@ pub(super) fn statuses(known: &Known<'_>, spec: &PodSpec, before: &PodStatus, in
         let observed = known.observed.get(&plan.name).unwrap_or(&blank);
         let old = old.iter().find(|status| status.name == plan.name).copied();
         let container = specs.iter().find(|container| container.name == plan.name).copied();
-        let pending = if has_init && !initialized { "PodInitializing" } else { "ContainerCreating" };
+        let pending = if has_init { "PodInitializing" } else { "ContainerCreating" };
         (plan.name.clone(), one(known, plan, container, observed, old, pending))
     });
     made.collect()

@@ -25,7 +25,7 @@ fn alive(names: &[&str]) -> Containers {
     names.iter().map(|name| ((*name).to_owned(), observed.clone())).collect()
 }
 
-fn pod_ending(hooks: &[&str], grace: Grace) -> Ending {
+fn pod_ending(hooks: &[&str], grace: Duration) -> Ending {
     let observed = alive(&["a", "b", "s1", "s2"]);
     Ending::of_pod(&plan(), &observed, |name| hooks.contains(&name), grace, at(100))
 }
@@ -42,7 +42,7 @@ fn shown(steps: &Steps) -> Vec<String> {
 
 #[test]
 fn main_containers_end_together_and_sidecars_in_reverse() {
-    let mut ending = pod_ending(&[], Grace::of(seconds(30)));
+    let mut ending = pod_ending(&[], seconds(30));
     assert_eq!(shown(&ending.step(at(100))), ["signal a", "signal b", "wake 130"]);
     ending.gone("b");
     assert_eq!(shown(&ending.step(at(101))), ["wake 130"]);
@@ -59,7 +59,7 @@ fn main_containers_end_together_and_sidecars_in_reverse() {
 
 #[test]
 fn hooks_run_inside_the_grace_period() {
-    let mut ending = pod_ending(&["a", "s1"], Grace::of(seconds(10)));
+    let mut ending = pod_ending(&["a", "s1"], seconds(10));
     assert_eq!(shown(&ending.step(at(100))), ["hook a 10", "hook s1 10", "signal b", "wake 110"]);
     ending.hook_ended("s1");
     assert_eq!(shown(&ending.step(at(101))), ["wake 110"], "it is not its turn");
@@ -76,31 +76,26 @@ fn hooks_run_inside_the_grace_period() {
 
 #[test]
 fn a_hook_that_hangs_leaves_the_floor() {
-    let mut ending = Ending::of_container("a", true, Grace::of(seconds(5)), at(0));
+    let mut ending = Ending::of_container("a", true, seconds(5), at(0));
     assert_eq!(shown(&ending.step(at(0))), ["hook a 5", "wake 5"]);
     assert_eq!(shown(&ending.step(at(5))), ["signal a", "wake 7"]);
     assert_eq!(shown(&ending.step(at(7))), ["kill a"]);
 }
 
 #[test]
-fn an_exact_grace_period_has_no_floor() {
-    let mut ending = pod_ending(&[], Grace::exactly(seconds(1)));
-    assert_eq!(shown(&ending.step(at(100))), ["signal a", "signal b", "wake 101"]);
-    assert_eq!(
-        shown(&ending.step(at(101))),
-        ["kill a", "kill b", "signal s1", "kill s1", "signal s2", "kill s2"]
-    );
-    let mut ending = Ending::of_container("a", true, Grace::exactly(Duration::ZERO), at(0));
-    assert_eq!(shown(&ending.step(at(0))), ["signal a", "kill a"]);
+fn the_floor_holds_however_short_the_grace_period() {
+    let mut ending = Ending::of_container("a", true, Duration::ZERO, at(0));
+    assert_eq!(shown(&ending.step(at(0))), ["signal a", "wake 2"], "no time for a hook");
+    assert_eq!(shown(&ending.step(at(2))), ["kill a"]);
 }
 
 #[test]
 fn the_grace_period_gets_shorter_only() {
-    let mut ending = pod_ending(&[], Grace::of(seconds(30)));
+    let mut ending = pod_ending(&[], seconds(30));
     ending.step(at(100));
-    ending.shorten(Grace::of(seconds(60)));
+    ending.shorten(seconds(60));
     assert_eq!(shown(&ending.step(at(101))), ["wake 130"]);
-    ending.shorten(Grace::of(seconds(3)));
+    ending.shorten(seconds(3));
     assert_eq!(shown(&ending.step(at(102))), ["wake 103"]);
     assert_eq!(shown(&ending.step(at(103)))[..2], ["kill a", "kill b"]);
 }
@@ -137,7 +132,7 @@ proptest! {
         hooks in prop::collection::vec(prop::sample::select(vec!["a", "b", "s1", "s2"]), 0..4),
         events in prop::collection::vec((0_i64..6, 0_usize..9), 0..40),
     ) {
-        let mut ending = pod_ending(&hooks, Grace::of(Duration::from_secs(grace)));
+        let mut ending = pod_ending(&hooks, Duration::from_secs(grace));
         let names = ["a", "b", "s1", "s2"];
         let (mut now, mut log) = (at(100), Vec::new());
         for (pause, which) in events.into_iter().chain([(30, 8), (30, 8)]) {

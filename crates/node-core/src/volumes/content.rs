@@ -289,8 +289,8 @@ fn downward_part(items: Option<&[DownwardAPIVolumeFile]>) -> Result<Part, PathEr
         let what = match (&item.field_ref, &item.resource_field_ref) {
             (Some(field), _) => What::Field(field.clone()),
             (None, Some(resource)) => What::Resource(resource.clone()),
-            // The API refuses it; it would be an empty file.
-            (None, None) => continue,
+            // The API refuses it; without a field it cannot be shown.
+            (None, None) => What::Field(ObjectFieldSelector::default()),
         };
         files.push((what, SafePath::parse(&item.path)?, bits(item.mode)));
     }
