@@ -3,6 +3,8 @@
 //! The status is computed anew from what is known each time. What it keeps from the status before: the moments of
 //! the last transitions where nothing changed, conditions that others own, and the containers' last words
 //! once the Pod is over. Equal input gives equal output, so the shell writes only when something changed.
+//!
+//! Invariants: a Pod is never shown as over while a container of it is alive, and never comes back once it was.
 
 mod conditions;
 mod containers;
@@ -14,7 +16,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodSpec, PodStatus};
 
-use crate::container::Containers;
+use crate::container::{Containers, Observed};
 use crate::moment::Moment;
 use crate::plan::{PodPlan, Role};
 use crate::qos;
@@ -62,10 +64,13 @@ pub fn status_of(known: &Known<'_>) -> PodStatus {
     let before = known.pod.status.clone().unwrap_or_default();
     let initialized = has_initialized(known);
     let all = containers::statuses(known, spec, &before);
-    let phase = match known.failure {
-        Some(_) => Phase::Failed,
-        None => phase::phase_of(known, &all, initialized),
+    let ended = before.phase.as_deref().and_then(Phase::terminal);
+    let phase = match (ended, known.failure) {
+        (Some(ended), _) => ended,
+        (None, Some(_)) => Phase::Failed,
+        (None, None) => phase::phase_of(known, &all, initialized),
     };
+    let shown = Shown::of(known, &before, phase);
     let conditions = conditions::conditions(known, spec, &before, &all, phase);
     let of = |wanted: fn(Role) -> bool| -> Vec<ContainerStatus> {
         let plans = known.plan.containers.iter().filter(|plan| wanted(plan.role));
@@ -76,10 +81,10 @@ pub fn status_of(known: &Known<'_>) -> PodStatus {
     main.sort_by(|a, b| a.name.cmp(&b.name));
     let qos = before.qos_class.clone().filter(|class| !class.is_empty());
     PodStatus {
-        phase: Some(phase.as_str().to_owned()),
+        phase: Some(shown.phase),
         conditions: Some(conditions),
-        reason: known.failure.map(|failure| failure.reason.clone()),
-        message: known.failure.map(|failure| failure.message.clone()),
+        reason: shown.reason,
+        message: shown.message,
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: (!main.is_empty()).then_some(main),
         host_ip: known.host_ips.first().cloned(),
@@ -90,6 +95,28 @@ pub fn status_of(known: &Known<'_>) -> PodStatus {
         qos_class: Some(qos.unwrap_or_else(|| qos::class_of(spec).as_str().to_owned())),
         observed_generation: known.pod.metadata.generation,
         ..before
+    }
+}
+
+/// The phase and its explanation as they are shown.
+struct Shown {
+    phase: String,
+    reason: Option<String>,
+    message: Option<String>,
+}
+
+impl Shown {
+    /// A last phase waits until no container is alive; a last phase that was shown stays with its explanation.
+    fn of(known: &Known<'_>, before: &PodStatus, phase: Phase) -> Self {
+        let was = before.phase.clone().filter(|phase| !phase.is_empty());
+        let is_alive = known.observed.values().any(Observed::is_alive);
+        if was.as_deref().and_then(Phase::terminal).is_some() || (phase.is_terminal() && is_alive) {
+            let phase = was.unwrap_or_else(|| Phase::Running.as_str().to_owned());
+            return Self { phase, reason: before.reason.clone(), message: before.message.clone() };
+        }
+        let failure = known.failure.cloned();
+        let (reason, message) = failure.map(|failure| (failure.reason, failure.message)).unzip();
+        Self { phase: phase.as_str().to_owned(), reason, message }
     }
 }
 

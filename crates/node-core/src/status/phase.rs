@@ -30,7 +30,12 @@ impl Phase {
         }
     }
 
-    /// Returns whether it is the last one.
+    /// Reads it if it is a last one.
+    pub(super) fn terminal(text: &str) -> Option<Self> {
+        [Self::Succeeded, Self::Failed].into_iter().find(|phase| phase.as_str() == text)
+    }
+
+    /// Returns whether it is a last one.
     pub fn is_terminal(self) -> bool {
         match self {
             Self::Pending | Self::Running => false,
@@ -95,7 +100,10 @@ fn is_initializing(plan: &PodPlan, observed: &Containers) -> bool {
 }
 
 fn count(plan: &PodPlan, observed: &Containers, statuses: &Statuses) -> Counts {
-    let mut counts = Counts::default();
+    let runs = |name: &str| observed.get(name).is_some_and(|observed| observed.running_since().is_some());
+    // A Pod whose sidecars still run is not over.
+    let sidecars = plan.of_role(Role::Sidecar).filter(|sidecar| runs(&sidecar.name)).count();
+    let mut counts = Counts { running: sidecars, ..Counts::default() };
     for container in plan.of_role(Role::Main) {
         let observed = observed.get(&container.name);
         match observed.and_then(Observed::exit) {
@@ -104,9 +112,7 @@ fn count(plan: &PodPlan, observed: &Containers, statuses: &Statuses) -> Counts {
                 counts.succeeded += usize::from(exit.succeeded());
                 counts.restarting += usize::from(plan.fate_of(container, exit) != Fate::Stay);
             }
-            None if observed.is_some_and(|observed| observed.running_since().is_some()) => {
-                counts.running += 1;
-            }
+            None if runs(&container.name) => counts.running += 1,
             // Made again after a run: as good as stopped, about to restart.
             None if observed.is_some_and(|observed| observed.previous.is_some()) => {
                 counts.stopped += 1;

@@ -224,11 +224,44 @@ fn failures_of_the_node_show_as_such() {
     let mut world = World::new(two("Always"), [ended("a", 137), running("b")]);
     world.failure = Some(Failure { reason: "Evicted".into(), message: "low".into(), is_disruption: true });
     let status = world.status();
+    assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Running"), None), "b is alive");
+    assert_eq!(condition(&status, "DisruptionTarget"), "True TerminationByKubelet low");
+    assert_eq!(condition(&status, "Ready"), "False PodFailed");
+    world.observed.insert("b".into(), ended("b", 0).1);
+    let status = world.status();
     assert_eq!(status.phase.as_deref(), Some("Failed"));
     assert_eq!((status.reason.as_deref(), status.message.as_deref()), (Some("Evicted"), Some("low")));
     assert_eq!(condition(&status, "DisruptionTarget"), "True TerminationByKubelet low");
     assert_eq!(condition(&status, "Ready"), "False PodFailed");
     assert_eq!(condition(&status, "PodReadyToStartContainers"), "False");
+}
+
+#[test]
+fn a_pod_that_is_over_stays_over() {
+    let mut world = World::new(two("Always"), [ended("a", 0), ended("b", 1)]);
+    world.failure = Some(Failure { reason: "Evicted".into(), message: "low".into(), is_disruption: true });
+    world.over = true;
+    let status = world.status();
+    assert_eq!(status.phase.as_deref(), Some("Failed"));
+    world.pod.status = Some(status.clone());
+    world.failure = None;
+    world.observed.clear();
+    let again = world.status();
+    assert_eq!((again.phase, again.reason, again.message), (status.phase, status.reason, status.message));
+    assert_eq!(again.conditions, status.conditions);
+}
+
+#[test]
+fn sidecars_keep_a_pod_running_until_they_end() {
+    let spec = json!({
+        "restartPolicy": "Never",
+        "initContainers": [{"name": "s", "restartPolicy": "Always"}],
+        "containers": [{"name": "a"}],
+    });
+    let mut world = World::new(spec, [running("s"), ended("a", 0)]);
+    assert_eq!(world.phase(), "Running");
+    world.observed.insert("s".into(), ended("s", 143).1);
+    assert_eq!(world.phase(), "Succeeded");
 }
 
 #[test]
