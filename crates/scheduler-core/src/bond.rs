@@ -185,37 +185,60 @@ impl<'a> Counted<'a> {
             .collect()
     }
 
-    /// Returns whether a node's Pods count.
-    pub(crate) fn includes(&self, plan: &Plan, index: usize) -> bool {
-        let cell = plan.cell(index);
-        (self.constraint.node_affinity == Inclusion::Ignore || cell.wanted)
-            && (self.constraint.node_taints == Inclusion::Ignore || cell.borne)
+    /// Adds up the Pods by domain, on nodes that count and, if told which, have all labels. Also returns which domains
+    /// have such a node.
+    pub(crate) fn sum(
+        &self,
+        cluster: &Cluster,
+        plan: &Plan,
+        labelled: Option<&[bool]>,
+    ) -> (ByDomain, Vec<bool>) {
+        let mut pods = ByDomain::new(cluster, self.topology);
+        let mut present = vec![false; pods.counts.len()];
+        let by_node = cluster.census.tally(self.tally);
+        let nodes = cluster.topologies.get(self.topology).domains().iter().zip(by_node).zip(plan.cells());
+        let honors = |inclusion: Inclusion| inclusion == Inclusion::Honor;
+        let wanted = honors(self.constraint.node_affinity);
+        let borne = honors(self.constraint.node_taints);
+        for (index, ((domain, here), cell)) in nodes.enumerate() {
+            let counts = *domain != NOWHERE
+                && (!wanted || cell.wanted)
+                && (!borne || cell.borne)
+                && labelled.is_none_or(|labelled| labelled[index]);
+            if counts {
+                pods.counts[*domain] += here;
+                present[*domain] = true;
+            }
+        }
+        (pods, present)
     }
 }
 
-/// Returns whether a node has the labels of all constraints.
-pub(crate) fn has_all_labels(cluster: &Cluster, counted: &[Counted<'_>], index: usize) -> bool {
-    counted.iter().all(|one| cluster.topologies.get(one.topology).domains()[index] != NOWHERE)
+/// Returns which nodes have the labels of all constraints; none if any node that counts has them anyway.
+pub(crate) fn labelled(cluster: &Cluster, counted: &[Counted<'_>]) -> Option<Vec<bool>> {
+    let (first, rest) = counted.split_first()?;
+    if rest.is_empty() {
+        return None;
+    }
+    let of = |one: &Counted<'_>| cluster.topologies.get(one.topology).domains();
+    let mut all: Vec<bool> = of(first).iter().map(|domain| *domain != NOWHERE).collect();
+    for one in rest {
+        for (all, domain) in all.iter_mut().zip(of(one)) {
+            *all &= *domain != NOWHERE;
+        }
+    }
+    Some(all)
 }
 
 fn limits(cluster: &mut Cluster, plan: &Plan, pod: &Pod) -> Vec<Limit> {
     let counted = Counted::all(cluster, pod, Unsatisfiable::DoNotSchedule);
     let cluster = &*cluster;
-    counted.iter().map(|one| limit(cluster, plan, pod, &counted, one)).collect()
+    let labelled = labelled(cluster, &counted);
+    counted.iter().map(|one| limit(cluster, plan, pod, labelled.as_deref(), one)).collect()
 }
 
-fn limit(cluster: &Cluster, plan: &Plan, pod: &Pod, counted: &[Counted<'_>], one: &Counted<'_>) -> Limit {
-    let domains = cluster.topologies.get(one.topology).domains();
-    let by_node = cluster.census.tally(one.tally);
-    let mut pods = ByDomain::new(cluster, one.topology);
-    let mut present = vec![false; pods.counts.len()];
-    for index in cluster.order().iter().copied() {
-        if has_all_labels(cluster, counted, index) && one.includes(plan, index) {
-            let domain = domains[index];
-            pods.counts[domain] += by_node[index];
-            present[domain] = true;
-        }
-    }
+fn limit(cluster: &Cluster, plan: &Plan, pod: &Pod, labelled: Option<&[bool]>, one: &Counted<'_>) -> Limit {
+    let (pods, present) = one.sum(cluster, plan, labelled);
     let there = present.iter().zip(&pods.counts).filter_map(|(present, pods)| present.then_some(*pods));
     let (number, least) = there.fold((0, u32::MAX), |(number, least), pods| (number + 1, least.min(pods)));
     let least = if number < one.constraint.min_domains.max(1) { 0 } else { least };

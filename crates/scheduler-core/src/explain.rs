@@ -53,7 +53,7 @@ impl Scheduler {
             .filter(|index| !names.contains(&cluster.slot(*index).node.name))
             .collect();
         let columns = score::columns(cluster, plan, pod, &passed);
-        let totals = score::totals(&columns, passed.len());
+        let totals = score::totals(cluster, plan, pod, &passed);
         let mut nodes: Vec<(Arc<str>, Verdict)> = Vec::with_capacity(cluster.nodes());
         for (row, (index, total)) in passed.iter().zip(totals).enumerate() {
             let scores =

@@ -43,6 +43,13 @@ pub(crate) struct Cell {
     pub(crate) preferred: i32,
 }
 
+impl Cell {
+    /// Returns the sum of the scores that come as they are, each of which weighs 1.
+    pub(crate) fn fixed(self) -> i64 {
+        i64::from(self.room) + i64::from(self.balance) + i64::from(self.images)
+    }
+}
+
 /// What is known of all nodes for a shape.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
@@ -56,6 +63,11 @@ impl Plan {
     /// Returns what is known of a node.
     pub(crate) fn cell(&self, index: usize) -> &Cell {
         &self.cells[index]
+    }
+
+    /// Returns what is known of all nodes, by index.
+    pub(crate) fn cells(&self) -> &[Cell] {
+        &self.cells
     }
 
     fn refresh(&mut self, shape: &Shape, cluster: &Cluster) {

@@ -280,8 +280,7 @@ pub(crate) fn refusals(cluster: &mut Cluster, candidate: &Candidate<'_>) -> Vec<
 
 /// Returns the node with the highest score; of several the one that the seed draws.
 fn best(cluster: &mut Cluster, candidate: &Candidate<'_>, nodes: &[usize], seed: u64) -> usize {
-    let columns = score::columns(cluster, candidate.plan, candidate.pod, nodes);
-    let totals = score::totals(&columns, nodes.len());
+    let totals = score::totals(cluster, candidate.plan, candidate.pod, nodes);
     let most = totals.iter().copied().max().unwrap_or(0);
     let ties = totals.iter().filter(|total| **total == most).count().max(1);
     let drawn = usize::try_from(mix(seed) % ties as u64).unwrap_or(0);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::bond::{ByDomain, Counted, has_all_labels};
+use crate::bond::{Counted, labelled};
 use crate::cluster::{Cluster, Grip, NOWHERE, Query};
 use crate::node::HOSTNAME;
 use crate::number::{count, cut, float};
@@ -88,28 +88,25 @@ impl Column {
 
 /// Scores the nodes that passed, one column for each of [`Scorer::ALL`].
 pub(crate) fn columns(cluster: &mut Cluster, plan: &Plan, pod: &Pod, nodes: &[usize]) -> [Column; 7] {
-    let spread = spread(cluster, plan, pod, nodes);
-    let near = near(cluster, pod, nodes);
-    let cells = |value: fn(&Cell) -> i64| nodes.iter().map(move |index| value(plan.cell(*index)));
-    let disliked = cells(|cell| i64::from(cell.disliked));
-    let preferred = cells(|cell| i64::from(cell.preferred));
-    [
-        inverse(disliked),
-        if pod.shape.preferred.is_empty() { Column::Same(0) } else { proportional(preferred) },
-        Column::Each(cells(|cell| i64::from(cell.room)).collect()),
-        Column::Each(cells(|cell| i64::from(cell.balance)).collect()),
-        spread,
-        near,
-        Column::Each(cells(|cell| i64::from(cell.images)).collect()),
-    ]
+    let [disliked, preferred, spread, near] = relative(cluster, plan, pod, nodes);
+    let fixed = |value: fn(&Cell) -> u8| {
+        Column::Each(nodes.iter().map(|index| i64::from(value(plan.cell(*index)))).collect())
+    };
+    let room = fixed(|cell| cell.room);
+    let balance = fixed(|cell| cell.balance);
+    [disliked, preferred, room, balance, spread, near, fixed(|cell| cell.images)]
 }
 
-/// Adds the columns up, each by its weight.
-pub(crate) fn totals(columns: &[Column; 7], rows: usize) -> Vec<i64> {
-    let mut totals = vec![0; rows];
-    for (scorer, column) in Scorer::ALL.into_iter().zip(columns) {
+/// Returns the sums of all scores, each by its weight.
+pub(crate) fn totals(cluster: &mut Cluster, plan: &Plan, pod: &Pod, nodes: &[usize]) -> Vec<i64> {
+    let mut totals: Vec<i64> = nodes.iter().map(|index| plan.cell(*index).fixed()).collect();
+    let scorers =
+        [Scorer::TaintToleration, Scorer::NodeAffinity, Scorer::PodTopologySpread, Scorer::InterPodAffinity];
+    for (scorer, column) in scorers.into_iter().zip(relative(cluster, plan, pod, nodes)) {
         let weight = scorer.weight();
         match column {
+            // What is the same for all decides nothing, but belongs to the sum.
+            Column::Same(0) => {}
             Column::Same(score) => totals.iter_mut().for_each(|total| *total += score * weight),
             Column::Each(scores) => {
                 for (total, score) in totals.iter_mut().zip(scores) {
@@ -119,6 +116,17 @@ pub(crate) fn totals(columns: &[Column; 7], rows: usize) -> Vec<i64> {
         }
     }
     totals
+}
+
+/// The scores that are stretched over the nodes at hand: taints, labels, spreading, affinity.
+fn relative(cluster: &mut Cluster, plan: &Plan, pod: &Pod, nodes: &[usize]) -> [Column; 4] {
+    let disliked = inverse(nodes.iter().map(|index| i64::from(plan.cell(*index).disliked)));
+    let preferred = if pod.shape.preferred.is_empty() {
+        Column::Same(0)
+    } else {
+        proportional(nodes.iter().map(|index| i64::from(plan.cell(*index).preferred)))
+    };
+    [disliked, preferred, spread(cluster, plan, pod, nodes), near(cluster, pod, nodes)]
 }
 
 /// 100 for the most.
@@ -213,18 +221,22 @@ fn spread(cluster: &mut Cluster, plan: &Plan, pod: &Pod, nodes: &[usize]) -> Col
     let cluster = &*cluster;
     // The system's own constraints are also for nodes that lack the label of the zone.
     let strict = !pod.spread.by_default;
-    let counts = |index: usize| !strict || has_all_labels(cluster, &counted, index);
+    let labelled = if strict { labelled(cluster, &counted) } else { None };
+    let counts = |index: usize| match &labelled {
+        Some(labelled) => labelled[index],
+        None => !strict || cluster.topologies.get(counted[0].topology).domains()[index] != NOWHERE,
+    };
     let rows: Vec<usize> = (0..nodes.len()).filter(|row| counts(nodes[*row])).collect();
     let mut sums = vec![0.0; nodes.len()];
     for one in &counted {
-        add_crowd(cluster, plan, one, &counts, nodes, &rows, &mut sums);
+        add_crowd(cluster, plan, one, labelled.as_deref(), nodes, &rows, &mut sums);
     }
+    let crowds: Vec<i64> = rows.iter().map(|row| cut(sums[*row].round())).collect();
+    let least = crowds.iter().copied().min().unwrap_or(0);
+    let most = crowds.iter().copied().max().unwrap_or(0);
     let mut scores = vec![0; nodes.len()];
-    let rounded = |row: &usize| cut(sums[*row].round());
-    let least = rows.iter().map(rounded).min().unwrap_or(0);
-    let most = rows.iter().map(rounded).max().unwrap_or(0);
-    for row in rows {
-        scores[row] = if most == 0 { 100 } else { 100 * (most + least - rounded(&row)) / most };
+    for (row, crowd) in rows.into_iter().zip(crowds) {
+        scores[row] = if most == 0 { 100 } else { 100 * (most + least - crowd) / most };
     }
     Column::Each(scores)
 }
@@ -234,7 +246,7 @@ fn add_crowd(
     cluster: &Cluster,
     plan: &Plan,
     one: &Counted<'_>,
-    counts: &impl Fn(usize) -> bool,
+    labelled: Option<&[bool]>,
     nodes: &[usize],
     rows: &[usize],
     sums: &mut [f64],
@@ -249,8 +261,7 @@ fn add_crowd(
         }
         return;
     }
-    let mut pods =
-        ByDomain { topology: one.topology, counts: vec![0; cluster.topologies.get(one.topology).bound()] };
+    let (pods, _) = one.sum(cluster, plan, labelled);
     let mut at_hand = vec![false; pods.counts.len()];
     let mut nowhere = false;
     for row in rows {
@@ -260,12 +271,6 @@ fn add_crowd(
         }
     }
     let number = at_hand.iter().filter(|at_hand| **at_hand).count() + usize::from(nowhere);
-    for index in cluster.order().iter().copied() {
-        let domain = domains[index];
-        if domain != NOWHERE && counts(index) && one.includes(plan, index) {
-            pods.counts[domain] += by_node[index];
-        }
-    }
     let weight = (count(number) + 2.0).ln();
     for row in rows {
         let domain = domains[nodes[*row]];

@@ -258,7 +258,7 @@ fn take(scheduler: &mut Scheduler, world: &mut World, step: Step, number: usize)
     }
 }
 
-/// Victims are less important, and without them the Pod has a place there; without one fewer it has none.
+/// Victims are less important, and without them the Pod has a place there.
 fn check_preemption(scheduler: &mut Scheduler, world: &World, pod: &Arc<Pod>, diagnosis: &Diagnosis) {
     let Preemption::Possible(eviction) = scheduler.preempt(pod, diagnosis, 7) else { return };
     assert!(!eviction.victims.is_empty());
