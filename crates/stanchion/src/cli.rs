@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apiserver, completions, store, version};
+use crate::commands::{apiserver, completions, store, up, version};
 use crate::output::Format;
 
 const AFTER_HELP: &str = "\
@@ -31,6 +31,8 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// A Kubernetes of one machine: store, API server and all that makes Pods run, in one process.
+    Up(Box<up::Arguments>),
     /// The Kubernetes API over a store of its own, or over an etcd.
     ///
     /// Flags carry kube-apiserver's names and meanings wherever it has the thing.

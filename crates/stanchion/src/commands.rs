@@ -3,6 +3,7 @@
 pub(crate) mod apiserver;
 pub(crate) mod completions;
 pub(crate) mod store;
+pub(crate) mod up;
 pub(crate) mod version;
 
 use crate::cli::{Cli, Command};
@@ -12,6 +13,7 @@ use crate::error::Failure;
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Apiserver(arguments) => apiserver::run(*arguments),
+        Command::Up(arguments) => up::run(&arguments),
         Command::Store(command) => store::run(command, cli.output),
         Command::Version(arguments) => version::run(&arguments, cli.output),
         Command::Completions(arguments) => {

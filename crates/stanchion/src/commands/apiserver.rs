@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::logging::{self, LogLevel};
 
 /// Bytes of stack of each worker: objects may nest deeply, and most of what is done to them recurses.
-const STACK: usize = 16 * 1024 * 1024;
+pub(crate) const STACK: usize = 16 * 1024 * 1024;
 
 /// Who decides what users may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

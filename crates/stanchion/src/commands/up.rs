@@ -1,0 +1,134 @@
+//! `stanchion up`: a Kubernetes of one machine in one process.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use stanchion_apiserver::{KubeconfigError, Options, Server, ServiceRange, StartError};
+use stanchion_network::addresses;
+use stanchion_store::{KeyValueStore, Options as StoreOptions, Store};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use self::parts::Parts;
+use crate::commands::apiserver::STACK;
+use crate::error::Failure;
+use crate::logging::{self, LogLevel};
+
+mod furnish;
+mod local;
+mod parts;
+
+/// The port of DNS.
+const DNS_PORT: u16 = 53;
+
+/// What to run.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The directory of the cluster: its store, certificates, kubeconfig, containers and volumes. Created if missing.
+    #[arg(long, value_name = "DIR", default_value = "cluster.stanchion")]
+    data_dir: PathBuf,
+    /// Write a kubeconfig with which its owner may do everything, besides DIR/admin.kubeconfig.
+    #[arg(long, value_name = "FILE")]
+    write_kubeconfig: Option<PathBuf>,
+    /// The port of the API; any that is free if something else listens there.
+    #[arg(long, value_name = "PORT", default_value_t = 6443)]
+    secure_port: u16,
+    /// Add this many nodes whose Pods follow a script, without processes.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
+    simulate_nodes: u32,
+    /// The percentage of nodes to look at for ones that will do; by default it adapts to their number.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    percentage_of_nodes_to_score: Option<u8>,
+    /// How much is logged.
+    #[arg(long, value_enum, default_value_t)]
+    log_level: LogLevel,
+}
+
+/// Runs until a signal says to stop.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    logging::start(arguments.log_level);
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &Arguments) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let options = StoreOptions::new(arguments.data_dir.join("store"));
+    let opened = tokio::task::spawn_blocking(move || Store::open(options)).await;
+    let store = opened.context("opening the store panicked")??;
+    let server = start(arguments, Arc::new(store.clone())).await?;
+    let kubeconfig = write_kubeconfigs(arguments, &server)?;
+    let stop = CancellationToken::new();
+    let dns = dns().await;
+    let mut parts = Parts::start(arguments, &server, dns, &stop).await?;
+    tracing::info!(address = %server.address(), kubeconfig = %kubeconfig.display(), "the cluster is up");
+    let failed = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        failed = parts.failed() => Some(failed),
+    };
+    tracing::info!("stopping");
+    stop.cancel();
+    parts.end().await;
+    server.stop().await;
+    store.close().await;
+    tracing::info!("stopped");
+    failed.map_or(Ok(()), |error| Err(Failure::from(error)))
+}
+
+/// Starts the API server, on another port if something listens on the one that is asked for.
+async fn start(arguments: &Arguments, store: Arc<dyn KeyValueStore>) -> Result<Server, Failure> {
+    let range = addresses::SERVICE_RANGE;
+    let options = Options {
+        bind: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.secure_port)),
+        service_range: ServiceRange { network: range.network(), bits: range.prefix_len() },
+        ..Options::new(&arguments.data_dir)
+    };
+    match Server::start(Arc::clone(&store), options.clone()).await {
+        Err(StartError::Bind { address, source }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+            tracing::warn!(%address, "something else listens there; taking a port that is free");
+            let options = Options { bind: SocketAddr::new(address.ip(), 0), ..options };
+            Ok(Server::start(store, options).await?)
+        }
+        started => Ok(started?),
+    }
+}
+
+/// Writes the kubeconfigs of the administrator and returns the one to name to a person.
+fn write_kubeconfigs<'a>(
+    arguments: &'a Arguments,
+    server: &Server,
+) -> Result<std::borrow::Cow<'a, Path>, Failure> {
+    let own = arguments.data_dir.join("admin.kubeconfig");
+    for file in [Some(&own), arguments.write_kubeconfig.as_ref()].into_iter().flatten() {
+        match server.write_kubeconfig(file) {
+            // A person may have changed it on purpose, for example by `kubectl config`.
+            Err(StartError::Kubeconfig(error @ KubeconfigError::Foreign { .. })) => tracing::warn!(%error),
+            written => written?,
+        }
+    }
+    Ok(arguments.write_kubeconfig.as_deref().map_or(own.into(), Into::into))
+}
+
+/// Returns where cluster DNS can be served, which takes the right to listen on port 53.
+async fn dns() -> Option<SocketAddr> {
+    let address = addresses::dns_address(addresses::SERVICE_RANGE)?;
+    let address = SocketAddr::new(IpAddr::V4(address), DNS_PORT);
+    let tried = async {
+        drop(UdpSocket::bind(address).await?);
+        TcpListener::bind(address).await.map(drop)
+    };
+    match tried.await {
+        Ok(()) => Some(address),
+        Err(error) => {
+            tracing::warn!(%address, %error, "names of Services will not be found: cluster DNS cannot listen");
+            None
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The parts of a cluster beside its API server, each a client of it with a name of its own.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Context, anyhow};
+use kube::Client;
+use stanchion_apiserver::Server;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::furnish::furnish;
+use super::{Arguments, local};
+
+/// The group of those who may do everything.
+const MASTERS: &str = "system:masters";
+
+/// The parts that run; none of them ends before it is told to, unless it fails.
+pub(super) struct Parts {
+    tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
+}
+
+impl Parts {
+    /// Starts all parts.
+    pub(super) async fn start(
+        arguments: &Arguments,
+        server: &Server,
+        dns: Option<SocketAddr>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let client = |name: &str, groups: &[&str], agent| local::client(server.local(name, groups), agent);
+        let dns_ip = dns.and_then(|dns| match dns.ip() {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        });
+        furnish(&client("system:apiserver", &[MASTERS], "stanchion"), dns_ip).await?;
+        let mut parts = Self { tasks: JoinSet::new() };
+        parts.network(client("system:kube-proxy", &[], "kube-proxy"), dns, stop);
+        Ok(parts)
+    }
+
+    fn network(&mut self, client: Client, dns_address: Option<SocketAddr>, stop: &CancellationToken) {
+        let options = stanchion_network::Options { dns_address, ..stanchion_network::Options::default() };
+        let run = stanchion_network::run(client, options, stop.clone());
+        self.run("network", async { Ok(run.await?) });
+    }
+
+    fn run(&mut self, name: &'static str, part: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { (name, part.await) });
+    }
+
+    /// Waits until a part ends, which it should not, and says why.
+    pub(super) async fn failed(&mut self) -> anyhow::Error {
+        match self.tasks.join_next().await {
+            Some(Ok((name, Err(error)))) => error.context(format!("the {name} has failed")),
+            Some(Ok((name, Ok(())))) => anyhow!("the {name} has ended by itself"),
+            Some(Err(error)) => anyhow!(error).context("a part of the cluster has failed"),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until all parts have ended, after they were told to.
+    pub(super) async fn end(mut self) {
+        while let Some(ended) = self.tasks.join_next().await {
+            let ended = ended
+                .context("a part has failed")
+                .and_then(|(name, result)| result.with_context(|| format!("the {name} did not end well")));
+            if let Err(error) = ended {
+                tracing::error!(error = format!("{error:#}"), "stopping");
+            }
+        }
+    }
+}
