@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{
-    Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service,
-};
+use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::storage::v1::StorageClass;
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -17,6 +14,7 @@ use stanchion_informers::{Index, Informer};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::events::{self, Events};
 use crate::owner;
 
 /// How controllers behave.
@@ -29,6 +27,9 @@ pub struct Options {}
 pub(crate) struct Cluster {
     pub(crate) client: Client,
     pub(crate) options: Options,
+    /// Ends everything.
+    pub(crate) stop: CancellationToken,
+    events: events::Sender,
     pub(crate) claims: Informer<PersistentVolumeClaim>,
     pub(crate) deployments: Informer<Deployment>,
     pub(crate) jobs: Informer<Job>,
@@ -37,6 +38,8 @@ pub(crate) struct Cluster {
     pub(crate) pods: Informer<Pod>,
     /// Pods by the uid of who controls them.
     pub(crate) pods_of: Index<Pod, String>,
+    /// Pods that nobody controls, by namespace.
+    pub(crate) pods_alone: Index<Pod, String>,
     pub(crate) replica_sets: Informer<ReplicaSet>,
     /// `ReplicaSets` by the uid of who controls them.
     pub(crate) replica_sets_of: Index<ReplicaSet, String>,
@@ -48,21 +51,28 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts to follow the API. Informers run in the tasks, which end with `stop`.
-    ///
-    /// Handlers and indexes are to be added where `register` is called: before the informers run.
-    pub(crate) fn start(client: Client, options: Options, stop: &CancellationToken) -> (Arc<Self>, JoinSet<()>) {
+    /// Makes what controllers share. Nothing follows the API before [`Cluster::follow`], so that no handler and no
+    /// index that is added in between misses anything.
+    pub(crate) fn new(
+        client: Client,
+        options: Options,
+        stop: CancellationToken,
+    ) -> (Arc<Self>, events::Writer) {
         let pods = Informer::default();
         let replica_sets = Informer::default();
-        let cluster = Arc::new(Self {
+        let (events, writer) = events::channel(client.clone());
+        let cluster = Self {
             client,
             options,
+            stop,
+            events,
             claims: Informer::default(),
             deployments: Informer::default(),
             jobs: Informer::default(),
             namespaces: Informer::default(),
             nodes: Informer::default(),
             pods_of: Index::new(&pods, owner::controller_uid),
+            pods_alone: Index::new(&pods, owner::namespace_if_alone),
             pods,
             replica_sets_of: Index::new(&replica_sets, owner::controller_uid),
             replica_sets,
@@ -71,33 +81,32 @@ impl Cluster {
             stateful_sets: Informer::default(),
             storage_classes: Informer::default(),
             volumes: Informer::default(),
-        });
-        let mut tasks = JoinSet::new();
-        cluster.follow(&mut tasks, stop);
-        (cluster, tasks)
+        };
+        (Arc::new(cluster), writer)
     }
 
-    fn follow(&self, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
-        self.run(tasks, stop, &self.claims);
-        self.run(tasks, stop, &self.deployments);
-        self.run(tasks, stop, &self.jobs);
-        self.run(tasks, stop, &self.namespaces);
-        self.run(tasks, stop, &self.nodes);
-        self.run(tasks, stop, &self.pods);
-        self.run(tasks, stop, &self.replica_sets);
-        self.run(tasks, stop, &self.revisions);
-        self.run(tasks, stop, &self.services);
-        self.run(tasks, stop, &self.stateful_sets);
-        self.run(tasks, stop, &self.storage_classes);
-        self.run(tasks, stop, &self.volumes);
+    /// Begins to follow the API until everything is to end; every handler and index has been added before.
+    pub(crate) fn follow(&self, tasks: &mut JoinSet<()>) {
+        self.run(tasks, &self.claims);
+        self.run(tasks, &self.deployments);
+        self.run(tasks, &self.jobs);
+        self.run(tasks, &self.namespaces);
+        self.run(tasks, &self.nodes);
+        self.run(tasks, &self.pods);
+        self.run(tasks, &self.replica_sets);
+        self.run(tasks, &self.revisions);
+        self.run(tasks, &self.services);
+        self.run(tasks, &self.stateful_sets);
+        self.run(tasks, &self.storage_classes);
+        self.run(tasks, &self.volumes);
     }
 
-    fn run<K>(&self, tasks: &mut JoinSet<()>, stop: &CancellationToken, informer: &Informer<K>)
+    fn run<K>(&self, tasks: &mut JoinSet<()>, informer: &Informer<K>)
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let api = Api::all(self.client.clone());
-        tasks.spawn(informer.clone().run(api, watcher::Config::default(), stop.clone()));
+        tasks.spawn(informer.clone().run(api, watcher::Config::default(), self.stop.clone()));
     }
 
     /// Waits until the first list of everything has arrived.
@@ -116,8 +125,8 @@ impl Cluster {
         self.volumes.synced().await;
     }
 
-    /// Returns what Events of a controller are reported through.
-    pub(crate) fn recorder(&self, controller: &str) -> Recorder {
-        Recorder::new(self.client.clone(), Reporter { controller: controller.to_owned(), instance: None })
+    /// Returns what a controller reports Events through; `controller` is shown as their source.
+    pub(crate) fn events(&self, controller: &'static str) -> Events {
+        Events::new(self.events.clone(), controller)
     }
 }

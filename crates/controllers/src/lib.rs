@@ -3,23 +3,49 @@
 //! Every controller has two halves: a pure one that decides (`(object, what belongs to it, now) -> actions`), and a
 //! shell that reads informers, carries the actions out through the API and reports in status, conditions and Events.
 //! Reconcilers take no hint of what has happened and may run at any time, twice, or after a crash in the middle.
+//!
+//! A controller has one entrance, `register(&Arc<Cluster>) -> Controller`: it adds its handlers at once, and returns
+//! what is to run once the cluster has been seen. So nothing follows the API before all handlers are there.
 
+mod calls;
 mod cluster;
+mod events;
 mod owner;
 
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
 use kube::Client;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use cluster::Options;
 
 use crate::cluster::Cluster;
 
+/// What a registered controller does until the cluster's `stop`, begun when every informer has its first list.
+type Controller = BoxFuture<'static, ()>;
+
+/// Registers every controller, a line each.
+fn register(_cluster: &Arc<Cluster>) -> Vec<Controller> {
+    vec![]
+}
+
 /// Runs all controllers until `stop`.
 pub async fn run(client: Client, options: Options, stop: CancellationToken) {
-    let (cluster, mut tasks) = Cluster::start(client, options, &stop);
+    let (cluster, writer) = Cluster::new(client, options, stop.clone());
+    let controllers = register(&cluster);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(writer.run(stop.clone()));
+    cluster.follow(&mut tasks);
     tokio::select! {
         () = stop.cancelled() => {}
-        () = cluster.synced() => tracing::info!("controllers have seen the cluster"),
+        () = cluster.synced() => {
+            tracing::info!("controllers have seen the cluster");
+            for controller in controllers {
+                tasks.spawn(controller);
+            }
+        }
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {

@@ -13,6 +13,12 @@ pub(crate) fn controller_uid<K: Resource>(object: &K) -> Vec<String> {
     controller(object.meta()).map(|owner| owner.uid.clone()).into_iter().collect()
 }
 
+/// Returns the namespace of an object that nobody controls; what indexes of those that may be adopted go by.
+pub(crate) fn namespace_if_alone<K: Resource>(object: &K) -> Vec<String> {
+    let meta = object.meta();
+    if controller(meta).is_some() { Vec::new() } else { meta.namespace.clone().into_iter().collect() }
+}
+
 /// Makes the reference of an object that controls others and is deleted after them if they ask for it.
 pub(crate) fn reference<K: Resource<DynamicType = ()>>(owner: &K) -> OwnerReference {
     let meta = owner.meta();

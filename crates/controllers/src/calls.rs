@@ -1,0 +1,168 @@
+//! Calls of the API, each with a deadline and an error that says what was done to which object.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::Status;
+use kube::{Api, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stanchion_informers::Key;
+
+use crate::cluster::Cluster;
+
+/// How long a call may take. Ours read or write single objects, so an answer that takes longer will not come.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A call of the API that failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The API said no, or could not be reached.
+    #[error("cannot {verb} {kind} {key}")]
+    Refused {
+        verb: &'static str,
+        kind: String,
+        key: Key,
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// No answer came; whether the call had an effect is not known.
+    #[error("cannot {verb} {kind} {key}: no answer within {DEADLINE:?}")]
+    Late { verb: &'static str, kind: String, key: Key },
+}
+
+impl CallError {
+    /// Returns what the API answered, if it did.
+    pub(crate) fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Refused { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(status),
+                _ => None,
+            },
+            Self::Late { .. } => None,
+        }
+    }
+
+    /// Returns the words of the API, or what stands for them; for conditions and Events.
+    pub(crate) fn message(&self) -> String {
+        match self.status() {
+            Some(status) => status.message.clone(),
+            None => self.to_string(),
+        }
+    }
+
+    /// Returns whether the object, or the namespace it was to be made in, is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.status().is_some_and(|status| status.code == 404)
+    }
+
+    /// Returns whether there is an object of this name already.
+    pub(crate) fn is_already_exists(&self) -> bool {
+        self.status().is_some_and(|status| status.reason == "AlreadyExists")
+    }
+
+    /// Returns whether the namespace is being deleted, so that nothing can be made in it any more.
+    pub(crate) fn is_namespace_terminating(&self) -> bool {
+        let causes = self.status().and_then(|status| status.details.as_ref()).map(|details| &details.causes);
+        causes.is_some_and(|causes| causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
+    }
+}
+
+/// An object that lives in a namespace and has a type.
+pub(crate) trait Object:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Serialize
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Object for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Serialize
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Makes a call: waits for its answer, but not for ever.
+pub(crate) async fn call<K: Resource<DynamicType = ()>, T>(
+    verb: &'static str,
+    key: &Key,
+    answer: impl Future<Output = kube::Result<T>>,
+) -> Result<T, CallError> {
+    let kind = || K::kind(&()).into_owned();
+    match tokio::time::timeout(DEADLINE, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(source)) => {
+            Err(CallError::Refused { verb, kind: kind(), key: key.clone(), source: Box::new(source) })
+        }
+        Err(_) => Err(CallError::Late { verb, kind: kind(), key: key.clone() }),
+    }
+}
+
+impl Cluster {
+    fn api<K: Object>(&self, key: &Key) -> Api<K> {
+        Api::namespaced(self.client.clone(), &key.namespace)
+    }
+
+    /// Reads an object from the API, as it is now. None if it is not there.
+    pub(crate) async fn get<K: Object>(&self, key: &Key) -> Result<Option<K>, CallError> {
+        call::<K, _>("get", key, self.api::<K>(key).get_opt(&key.name)).await
+    }
+
+    /// Makes an object in its namespace.
+    pub(crate) async fn create<K: Object>(&self, object: &K) -> Result<K, CallError> {
+        let meta = object.meta();
+        let name = meta.name.as_ref().or(meta.generate_name.as_ref()).cloned().unwrap_or_default();
+        let key = Key::new(meta.namespace.clone().unwrap_or_default(), name);
+        call::<K, _>("create", &key, self.api::<K>(&key).create(&PostParams::default(), object)).await
+    }
+
+    /// Deletes an object if it is still the one with this uid; one that is gone, or another one, is success.
+    ///
+    /// What belongs to it is deleted after it.
+    pub(crate) async fn delete<K: Object>(&self, object: &K) -> Result<(), CallError> {
+        let key = Key::of(object);
+        let preconditions = Preconditions { uid: object.meta().uid.clone(), resource_version: None };
+        let params = DeleteParams {
+            propagation_policy: Some(PropagationPolicy::Background),
+            preconditions: Some(preconditions),
+            ..DeleteParams::default()
+        };
+        match call::<K, _>("delete", &key, self.api::<K>(&key).delete(&key.name, &params)).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            // The only precondition is the uid.
+            Err(error) if error.status().is_some_and(|status| status.code == 409) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Merges fields into an object (RFC 7386). With `metadata.resourceVersion` or `metadata.uid` in the patch it is
+    /// refused when the object is another by now.
+    pub(crate) async fn patch<K: Object>(&self, key: &Key, patch: &Value) -> Result<K, CallError> {
+        let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        call::<K, _>("patch", key, self.api::<K>(key).patch(&key.name, &params, &patch)).await
+    }
+
+    /// Replaces the status of an object, unless the object has changed since it was read.
+    pub(crate) async fn replace_status<K: Object>(&self, object: &K) -> Result<K, CallError> {
+        let key = Key::of(object);
+        let (api, params) = (self.api::<K>(&key), PostParams::default());
+        let answer = api.replace_status(&key.name, &params, object);
+        call::<K, _>("update the status of", &key, answer).await
+    }
+}
