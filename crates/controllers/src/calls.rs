@@ -65,6 +65,11 @@ impl CallError {
         self.status().is_some_and(|status| status.reason == "AlreadyExists")
     }
 
+    /// Returns whether the object has changed since it was read.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.status().is_some_and(|status| status.reason == "Conflict")
+    }
+
     /// Returns whether the namespace is being deleted, so that nothing can be made in it any more.
     pub(crate) fn is_namespace_terminating(&self) -> bool {
         let causes = self.status().and_then(|status| status.details.as_ref()).map(|details| &details.causes);
@@ -114,7 +119,7 @@ pub(crate) async fn call<K: Resource<DynamicType = ()>, T>(
 }
 
 impl Cluster {
-    fn api<K: Object>(&self, key: &Key) -> Api<K> {
+    pub(crate) fn api<K: Object>(&self, key: &Key) -> Api<K> {
         Api::namespaced(self.client.clone(), &key.namespace)
     }
 
@@ -131,10 +136,9 @@ impl Cluster {
         call::<K, _>("create", &key, self.api::<K>(&key).create(&PostParams::default(), object)).await
     }
 
-    /// Deletes an object if it is still the one with this uid; one that is gone, or another one, is success.
-    ///
-    /// What belongs to it is deleted after it.
-    pub(crate) async fn delete<K: Object>(&self, object: &K) -> Result<(), CallError> {
+    /// Deletes an object if it is still the one with this uid, and after it what belongs to it. Returns whether it
+    /// was there.
+    pub(crate) async fn delete<K: Object>(&self, object: &K) -> Result<bool, CallError> {
         let key = Key::of(object);
         let preconditions = Preconditions { uid: object.meta().uid.clone(), resource_version: None };
         let params = DeleteParams {
@@ -143,10 +147,9 @@ impl Cluster {
             ..DeleteParams::default()
         };
         match call::<K, _>("delete", &key, self.api::<K>(&key).delete(&key.name, &params)).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
+            Ok(_) => Ok(true),
             // The only precondition is the uid.
-            Err(error) if error.status().is_some_and(|status| status.code == 409) => Ok(()),
+            Err(error) if error.is_not_found() || error.is_conflict() => Ok(false),
             Err(error) => Err(error),
         }
     }

@@ -7,10 +7,16 @@
 //! A controller has one entrance, `register(&Arc<Cluster>) -> Controller`: it adds its handlers at once, and returns
 //! what is to run once the cluster has been seen. So nothing follows the API before all handlers are there.
 
+mod adoption;
 mod calls;
 mod cluster;
 mod events;
+mod expectations;
+mod numbers;
 mod owner;
+mod pod_control;
+mod pods;
+mod replica_set;
 
 use std::sync::Arc;
 
@@ -27,8 +33,8 @@ use crate::cluster::Cluster;
 type Controller = BoxFuture<'static, ()>;
 
 /// Registers every controller, a line each.
-fn register(_cluster: &Arc<Cluster>) -> Vec<Controller> {
-    vec![]
+fn register(cluster: &Arc<Cluster>) -> Vec<Controller> {
+    vec![replica_set::register(cluster)]
 }
 
 /// Runs all controllers until `stop`.
@@ -41,7 +47,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = cluster.synced() => {
-            tracing::info!("controllers have seen the cluster");
+            tracing::info!(options = ?cluster.options, "controllers have seen the cluster");
             for controller in controllers {
                 tasks.spawn(controller);
             }
