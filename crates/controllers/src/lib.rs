@@ -10,8 +10,10 @@
 mod adoption;
 mod calls;
 mod cluster;
+mod deployment;
 mod events;
 mod expectations;
+mod hash;
 mod numbers;
 mod owner;
 mod pod_control;
@@ -34,7 +36,7 @@ type Controller = BoxFuture<'static, ()>;
 
 /// Registers every controller, a line each.
 fn register(cluster: &Arc<Cluster>) -> Vec<Controller> {
-    vec![replica_set::register(cluster)]
+    vec![deployment::register(cluster), replica_set::register(cluster)]
 }
 
 /// Runs all controllers until `stop`.
