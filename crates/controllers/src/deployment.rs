@@ -68,10 +68,9 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     let (adding, sets) = (queue.clone(), cluster.replica_sets.clone());
     cluster.pods.on_change(move |change| {
         // What does not run any more may be what the new set waits for.
-        if matches!(change, Change::Deleted(_)) || pods::is_finished(change.object()) {
-            if let Some(key) = deployment_of(&sets, change.object()) {
-                adding.add(key);
-            }
+        let ended = matches!(change, Change::Deleted(_)) || pods::is_finished(change.object());
+        if ended && let Some(key) = deployment_of(&sets, change.object()) {
+            adding.add(key);
         }
     });
     let events = cluster.events("deployment-controller");

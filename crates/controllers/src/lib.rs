@@ -19,6 +19,7 @@ mod owner;
 mod pod_control;
 mod pods;
 mod replica_set;
+mod stateful_set;
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ type Controller = BoxFuture<'static, ()>;
 
 /// Registers every controller, a line each.
 fn register(cluster: &Arc<Cluster>) -> Vec<Controller> {
-    vec![deployment::register(cluster), replica_set::register(cluster)]
+    vec![deployment::register(cluster), replica_set::register(cluster), stateful_set::register(cluster)]
 }
 
 /// Runs all controllers until `stop`.
