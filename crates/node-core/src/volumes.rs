@@ -22,6 +22,8 @@ use k8s_openapi::api::core::v1::{EmptyDirVolumeSource, PodSpec, Volume as Source
 use stanchion_machinery::quantity::Quantity;
 use thiserror::Error;
 
+use crate::resources::{Amount, Resources};
+
 /// What a volume is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Volume {
@@ -130,6 +132,13 @@ fn empty_dir(source: &EmptyDirVolumeSource) -> Result<Volume, String> {
     let limit = source.size_limit.as_ref().map(|limit| Quantity::parse(&limit.0)).transpose();
     let limit = limit.map_err(|error| format!("sizeLimit: {error}"))?.map(Quantity::value);
     Ok(Volume::EmptyDir { in_memory, size_limit: limit.filter(|limit| *limit > 0) })
+}
+
+/// Returns the size of an empty directory in memory: its limit, but no more than the Pod's memory limit, nor than what
+/// Pods may use of the machine. All in bytes.
+pub fn memory_size(spec: &PodSpec, size_limit: Option<i64>, allocatable: i64) -> i64 {
+    let pod = Resources::of_pod(spec).limit(Amount::Memory).filter(|limit| *limit > 0);
+    [size_limit, pod].into_iter().flatten().fold(allocatable, i64::min)
 }
 
 /// Returns the kind of a volume if it is none of ours.

@@ -5,16 +5,15 @@ use super::Row;
 /// Image, program, package, arguments, whether flags go to the program.
 type Line = (&'static str, &'static str, &'static str, &'static [&'static str], bool);
 
-const LINES: [Line; 30] = [
+const LINES: [Line; 24] = [
     ("mariadb", "mariadbd", "mariadb-server", &[], true),
     ("mysql", "mariadbd", "mariadb-server", &[], true),
     ("postgres", "postgres", "postgresql", &[], true),
     ("postgresql", "postgres", "postgresql", &[], true),
     ("redis", "redis-server", "redis-server", &[], true),
-    ("valkey", "valkey-server", "valkey-server", &[], true),
     ("memcached", "memcached", "memcached", &[], true),
     ("etcd", "etcd", "etcd-server", &[], true),
-    ("nginx", "nginx", "nginx-light", &["-g", "daemon off;"], false),
+    ("nginx", "nginx", "nginx", &["-g", "daemon off;"], false),
     ("httpd", "apache2", "apache2", &["-DFOREGROUND"], false),
     ("haproxy", "haproxy", "haproxy", &["-f", "/usr/local/etc/haproxy/haproxy.cfg", "-W", "-db"], true),
     ("python", "python3", "python3", &[], false),
@@ -22,15 +21,10 @@ const LINES: [Line; 30] = [
     ("ruby", "irb", "ruby", &[], false),
     ("node", "node", "nodejs", &[], true),
     ("php", "php", "php-cli", &["-a"], true),
-    ("golang", "go", "golang-go", &["version"], false),
-    ("openjdk", "java", "default-jre-headless", &["-version"], false),
-    ("eclipse-temurin", "java", "default-jre-headless", &["-version"], false),
     ("busybox", "sh", "dash", &[], false),
     ("alpine", "sh", "dash", &[], false),
     ("debian", "bash", "bash", &[], false),
     ("ubuntu", "bash", "bash", &[], false),
-    ("fedora", "bash", "bash", &[], false),
-    ("rockylinux", "bash", "bash", &[], false),
     ("bash", "bash", "bash", &[], true),
     ("curl", "curl", "curl", &[], true),
     ("sysbench", "sysbench", "sysbench", &[], true),

@@ -152,6 +152,17 @@ fn claims_lead_to_local_volumes() {
 }
 
 #[test]
+fn directories_in_memory_are_bounded() {
+    let open = spec(json!({"name": "v"}), json!({}));
+    let limited = spec(json!({"name": "v"}), json!({"resources": {"limits": {"memory": "100"}}}));
+    let table = [(&open, None, 500), (&open, Some(50), 50), (&open, Some(900), 500), (&limited, None, 100)];
+    for (spec, size_limit, expected) in table {
+        assert_eq!(memory_size(spec, size_limit, 500), expected, "{size_limit:?}");
+    }
+    assert_eq!(memory_size(&limited, Some(70), 500), 70);
+}
+
+#[test]
 fn host_paths_are_checked() {
     use HostPathKind as K;
     let make_dir = Ok(HostPathStep::MakeDirectory { mode: 0o755 });
