@@ -156,6 +156,54 @@ async fn other_names_are_asked_elsewhere() {
     assert_eq!(only_broken.ask("example.com.").await, "ServFail 192.0.2.1", "its answer, as it came");
 }
 
+/// A resolver whose answers over UDP are cut off.
+async fn long_upstream(tasks: &mut JoinSet<()>) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a listener");
+    let own = listener.local_addr().expect("an address");
+    let socket = UdpSocket::bind(own).await.expect("a socket");
+    let answer = |bytes: &[u8], answers: u8| {
+        let mut message = Message::from_vec(bytes).expect("a question").into_response();
+        message.metadata.truncation = answers == 0;
+        let name = message.queries[0].name.clone();
+        let record = |last| Record::from_rdata(name.clone(), 60, RData::A(A(Ipv4Addr::new(192, 0, 2, last))));
+        message.add_answers((0..answers).map(record));
+        message.to_vec().expect("bytes")
+    };
+    tasks.spawn(async move {
+        let mut buffer = [0; 4096];
+        while let Ok((count, from)) = socket.recv_from(&mut buffer).await {
+            socket.send_to(&answer(&buffer[..count], 0), from).await.expect("sent");
+        }
+    });
+    tasks.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut question = vec![0; usize::from(stream.read_u16().await.expect("a length"))];
+            stream.read_exact(&mut question).await.expect("a question");
+            let answer = answer(&question, 20);
+            let length = u16::try_from(answer.len()).expect("short").to_be_bytes();
+            stream.write_all(&[&length, &*answer].concat()).await.expect("sent");
+        }
+    });
+    own
+}
+
+#[tokio::test]
+async fn long_answers_from_elsewhere_come_over_tcp() {
+    let mut tasks = JoinSet::new();
+    let rig = Rig::new(zone(), vec![long_upstream(&mut tasks).await]).await;
+    until_forwarding(&rig).await;
+    let reply = rig.udp(&question("example.com.")).await;
+    assert_eq!((reply.metadata.truncation, reply.answers.len()), (true, 0), "as it came");
+    let reply = rig.tcp(&question("example.com.")).await;
+    assert_eq!((reply.metadata.truncation, reply.answers.len()), (false, 20));
+    let reply = rig.udp(&question("out.default.svc.cluster.local.")).await;
+    assert_eq!(
+        (reply.metadata.truncation, reply.answers.len()),
+        (false, 21),
+        "the name and all it stands for"
+    );
+}
+
 /// The list of resolvers is set by a task, soon.
 async fn until_forwarding(rig: &Rig) {
     soon(async { while rig.ask("example.org.").await.starts_with("Refused") {} }).await;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
@@ -37,6 +38,8 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 pub(super) async fn connect(client: IpAddr, endpoint: SocketAddr) -> io::Result<TcpStream> {
     let socket = if endpoint.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(own) = source(client, endpoint) {
+        // The port is chosen on connecting: it need not differ from those of connections to elsewhere.
+        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
         socket.bind(own)?;
     }
     let stream = timeout(CONNECT, socket.connect(endpoint)).await??;

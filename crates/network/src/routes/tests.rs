@@ -1,4 +1,5 @@
 use k8s_openapi::serde_json::{Value, json};
+use proptest::prelude::*;
 
 use super::*;
 use crate::services::tests::{ready, service, slice};
@@ -145,4 +146,42 @@ fn a_frontend_has_one_owner_at_a_time() {
     assert_eq!(table.put(&c, BTreeMap::new()).len(), 2);
     assert_eq!(owner(&table), None);
     assert!(table.claims.is_empty() && table.frontends.is_empty());
+}
+
+/// What each of three Services claims of three frontends: the last part of an endpoint's address, or nothing.
+fn claims() -> impl Strategy<Value = [Option<u8>; 3]> {
+    prop::array::uniform3(prop::option::of(0..3_u8))
+}
+
+proptest! {
+    /// Against the claims of all Services, looked through each time.
+    #[test]
+    fn the_first_claim_by_name_holds(steps in prop::collection::vec((0..3_usize, claims()), 0..20)) {
+        let frontend = |port: usize| Frontend {
+            address: SocketAddr::from(([127, 96, 0, 1], u16::try_from(port + 1).expect("small"))),
+            protocol: Protocol::Tcp,
+        };
+        let key = |which: usize| Key::new("default", ["a", "b", "c"][which]);
+        let (mut table, mut all) = (Table::default(), [[None; 3]; 3]);
+        let expected = |all: &[[Option<u8>; 3]; 3], port: usize| {
+            (0..3).find_map(|which| all[which][port].map(|last| (key(which), SocketAddr::from(([127, 64, 0, last], 1)))))
+        };
+        for (which, new) in steps {
+            let before: Vec<_> = (0..3).map(|port| expected(&all, port)).collect();
+            all[which] = new;
+            let route = |last| Route {
+                service: key(which),
+                uid: String::new(),
+                affinity: None,
+                backends: vec![SocketAddr::from(([127, 64, 0, last], 1))],
+            };
+            let claimed = (0..3).filter_map(|port| Some((frontend(port), route(new[port]?)))).collect();
+            let changed = table.put(&key(which), claimed);
+            for (port, before) in before.iter().enumerate() {
+                let now = table.get(&frontend(port)).map(|route| (route.service.clone(), route.backends[0]));
+                prop_assert_eq!(&now, &expected(&all, port));
+                prop_assert_eq!(changed.contains(&frontend(port)), now != *before);
+            }
+        }
+    }
 }

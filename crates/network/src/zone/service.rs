@@ -1,5 +1,6 @@
 //! The names of one Service.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use hickory_proto::rr::rdata::{CNAME, SRV};
@@ -32,7 +33,11 @@ pub(super) fn node(service: &Service, rest: &[&str], kind: RecordType, domain: &
             let mut records = Vec::new();
             if is(kind, &[RecordType::A, RecordType::AAAA]) {
                 match service.reach {
-                    Reach::Headless => records.extend(published(service).map(|one| address(one.address))),
+                    Reach::Headless => {
+                        // Once each: an address may have several hostnames.
+                        let all: BTreeSet<IpAddr> = published(service).map(|one| one.address).collect();
+                        records.extend(all.into_iter().map(address));
+                    }
                     Reach::Addresses(_) | Reach::External(_) => records.extend(own.into_iter().map(address)),
                 }
             }

@@ -158,6 +158,17 @@ fn what_goes_takes_its_names_along() {
 }
 
 #[test]
+fn an_address_with_two_hostnames_is_answered_once() {
+    let mut zone = zone();
+    let named = |host: &str| json!({"addresses": ["127.64.0.1"], "hostname": host});
+    let slices = [slice(&json!({"name": "pg", "port": 5432}), &[named("a"), named("b")])];
+    put(&mut zone, "db", json!({"clusterIP": "None"}), &slices);
+    assert_eq!(ask(&zone, "db.default.svc.cluster.local.", A), "127.64.0.1");
+    let back = "a.db.default.svc.cluster.local., b.db.default.svc.cluster.local.";
+    assert_eq!(ask(&zone, "1.0.64.127.in-addr.arpa.", PTR), back);
+}
+
+#[test]
 fn nothing_is_denied_before_everything_is_known() {
     let mut zone = Zone::new("cluster.local.", None).expect("a domain");
     put(&mut zone, "web", json!({"clusterIP": "127.96.0.7"}), &[]);
