@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::Context;
 use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde::Serialize;
@@ -14,15 +14,56 @@ use serde_json::{Value, json};
 /// Who owns the fields of what is made here.
 const MANAGER: &str = "stanchion";
 
-/// Makes what is missing, and brings back what was changed: rights of nodes, and the Service of cluster DNS.
-pub(crate) async fn furnish(client: &Client, dns: Option<Ipv4Addr>) -> anyhow::Result<()> {
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": "stanchion:nodes"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:node"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:nodes"}],
-    });
-    apply::<ClusterRoleBinding>(&Api::all(client.clone()), "stanchion:nodes", &binding).await?;
+/// Who the controllers are.
+pub(super) const CONTROLLERS: &str = "system:kube-controller-manager";
+/// Who follows Services for proxy and DNS.
+pub(super) const NETWORK: &str = "system:kube-proxy";
+/// The group of nodes.
+pub(super) const NODES: &str = "system:nodes";
+
+/// What may be done beyond the rights that every cluster gives, by the name of the role.
+///
+/// A kube-controller-manager gives each controller a service account; here all of them are one user, who has the
+/// roles of those accounts.
+const CONTROLLER_ROLES: [&str; 17] = [
+    "deployment-controller",
+    "disruption-controller",
+    "endpoint-controller",
+    "endpointslice-controller",
+    "generic-garbage-collector",
+    "job-controller",
+    "namespace-controller",
+    "node-controller",
+    "persistent-volume-binder",
+    "pod-garbage-collector",
+    "pv-protection-controller",
+    "pvc-protection-controller",
+    "replicaset-controller",
+    "root-ca-cert-publisher",
+    "service-account-controller",
+    "statefulset-controller",
+    "ttl-after-finished-controller",
+];
+
+/// Makes what is missing, and brings back what was changed: rights of the parts, and the Service of cluster DNS.
+pub(super) async fn furnish(client: &Client, dns: Option<Ipv4Addr>) -> anyhow::Result<()> {
+    let roles: Api<ClusterRole> = Api::all(client.clone());
+    let network = json!([{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]}]);
+    let provisioner =
+        json!([{"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["create"]}]);
+    for (name, rules) in [("stanchion:network", network), ("stanchion:provisioner", provisioner)] {
+        let role = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules,
+        });
+        apply(&roles, name, &role).await?;
+    }
+    bind(client, "stanchion:nodes", "system:node", "Group", NODES).await?;
+    bind(client, "stanchion:network", "stanchion:network", "User", NETWORK).await?;
+    bind(client, "stanchion:provisioner", "stanchion:provisioner", "User", CONTROLLERS).await?;
+    for role in CONTROLLER_ROLES {
+        let role = format!("system:controller:{role}");
+        bind(client, &format!("stanchion:{role}"), &role, "User", CONTROLLERS).await?;
+    }
     if let Some(address) = dns {
         let service = json!({
             "apiVersion": "v1", "kind": "Service",
@@ -38,6 +79,15 @@ pub(crate) async fn furnish(client: &Client, dns: Option<Ipv4Addr>) -> anyhow::R
         apply::<Service>(&Api::namespaced(client.clone(), "kube-system"), "kube-dns", &service).await?;
     }
     Ok(())
+}
+
+async fn bind(client: &Client, name: &str, role: &str, kind: &str, subject: &str) -> anyhow::Result<()> {
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": subject}],
+    });
+    apply::<ClusterRoleBinding>(&Api::all(client.clone()), name, &binding).await
 }
 
 async fn apply<K>(api: &Api<K>, name: &str, object: &Value) -> anyhow::Result<()>

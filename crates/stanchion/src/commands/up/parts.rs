@@ -9,7 +9,7 @@ use stanchion_apiserver::Server;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::furnish::furnish;
+use super::furnish;
 use super::{Arguments, local};
 
 /// The group of those who may do everything.
@@ -33,9 +33,10 @@ impl Parts {
             IpAddr::V4(ip) => Some(ip),
             IpAddr::V6(_) => None,
         });
-        furnish(&client("system:apiserver", &[MASTERS], "stanchion"), dns_ip).await?;
+        furnish::furnish(&client("system:apiserver", &[MASTERS], "stanchion"), dns_ip).await?;
         let mut parts = Self { tasks: JoinSet::new() };
-        parts.network(client("system:kube-proxy", &[], "kube-proxy"), dns, stop);
+        parts.network(client(furnish::NETWORK, &[], "kube-proxy"), dns, stop);
+        parts.controllers(client(furnish::CONTROLLERS, &[], "kube-controller-manager"), stop);
         Ok(parts)
     }
 
@@ -43,6 +44,14 @@ impl Parts {
         let options = stanchion_network::Options { dns_address, ..stanchion_network::Options::default() };
         let run = stanchion_network::run(client, options, stop.clone());
         self.run("network", async { Ok(run.await?) });
+    }
+
+    fn controllers(&mut self, client: Client, stop: &CancellationToken) {
+        let run = stanchion_controllers::run(client, stanchion_controllers::Options::default(), stop.clone());
+        self.run("controllers", async {
+            run.await;
+            Ok(())
+        });
     }
 
     fn run(&mut self, name: &'static str, part: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
