@@ -139,7 +139,7 @@ impl Zone {
             }
             self.node(name, kind).map(|records| (records, &self.domain))
         } else {
-            match self.reverse.node(name) {
+            match self.reverse.node(name, kind) {
                 reverse::Node::Foreign => return Answer::Foreign,
                 reverse::Node::Known(_) if !self.ready => return Answer::Unready,
                 reverse::Node::Apex => Some((self.apex(), reverse::zone())),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
-use hickory_proto::rr::Name;
+use hickory_proto::rr::{Name, RecordType};
 use ipnet::{IpNet, Ipv4Net};
 use stanchion_informers::Key;
 
@@ -58,7 +58,8 @@ impl Reverse {
         }
     }
 
-    pub(super) fn node(&self, name: &Name) -> Node {
+    /// What stands at a name, enough of it to answer a type.
+    pub(super) fn node(&self, name: &Name, kind: RecordType) -> Node {
         let Ok(network) = name.parse_arpa_name() else {
             return if zone().zone_of(name) { Node::Missing } else { Node::Foreign };
         };
@@ -71,9 +72,12 @@ impl Reverse {
                 return Node::Known(localhost());
             }
             return match self.names.get(&network.addr()) {
-                Some(names) => Node::Known(names.iter().map(|(_, name)| name.clone()).collect()),
+                // Of an address elsewhere no more is known than its names.
+                Some(names) if ours || matches!(kind, RecordType::PTR | RecordType::ANY) => {
+                    Node::Known(names.iter().map(|(_, name)| name.clone()).collect())
+                }
                 None if ours => Node::Missing,
-                None => Node::Foreign,
+                Some(_) | None => Node::Foreign,
             };
         }
         if !ours {

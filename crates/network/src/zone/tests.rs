@@ -36,6 +36,7 @@ fn zone() -> Zone {
         ("empty", json!({"clusterIP": "None"}), vec![slice(&pg, &[named("e-0", "127.64.0.4", false)])]),
         ("out", json!({"type": "ExternalName", "externalName": "db.example.com"}), vec![]),
         ("inner", json!({"type": "ExternalName", "externalName": "web.default.svc.cluster.local"}), vec![]),
+        ("host", json!({"clusterIP": "None"}), vec![slice(&http, &[ready("192.0.2.7")])]),
         ("new", json!({}), vec![slice(&http, &[ready("127.64.0.8")])]),
     ] {
         put(&mut zone, name, spec, &slices);

@@ -79,7 +79,7 @@ fn ports() {
 #[test]
 fn names_between_services_and_the_domain() {
     let zone = zone();
-    let soa = "ns.dns.cluster.local. hostmaster.cluster.local. 10 7200 1800 86400 5";
+    let soa = "ns.dns.cluster.local. hostmaster.cluster.local. 11 7200 1800 86400 5";
     for (name, kind, answer) in [
         ("cluster.local.", SOA, soa),
         ("cluster.local.", NS, "ns.dns.cluster.local."),
@@ -133,6 +133,9 @@ fn names_of_addresses() {
         ("x.127.in-addr.arpa.", PTR, no_name),
         ("127.in-addr.arpa.", NS, "ns.dns.cluster.local."),
         ("127.in-addr.arpa.", PTR, no_data),
+        ("7.2.0.192.in-addr.arpa.", PTR, "192-0-2-7.host.default.svc.cluster.local."),
+        ("7.2.0.192.in-addr.arpa.", A, "foreign"),
+        ("8.2.0.192.in-addr.arpa.", PTR, "foreign"),
         ("1.0.0.10.in-addr.arpa.", PTR, "foreign"),
         ("10.in-addr.arpa.", PTR, "foreign"),
         ("in-addr.arpa.", NS, "foreign"),
