@@ -16,6 +16,11 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // The processes beside containers are this binary too. They come before the command line is understood: there
+    // may be hundreds, and they live long.
+    if let Some(code) = stanchion_sandbox::helper_main(std::env::args_os()) {
+        return code;
+    }
     let cli = cli::Cli::parse();
     match commands::run(cli) {
         Ok(()) => exit::Exit::Success.into(),
