@@ -20,8 +20,9 @@ use crate::call::Call;
 use crate::catalog::{self, Catalog};
 use crate::http::body::Intake;
 use crate::http::target::ResourceTarget;
-use crate::http::{Accept, Query, Reply, Target, Verb};
+use crate::http::{Accept, Query, Reply, Target, Upgrade, Verb};
 use crate::metrics::Metrics;
+use crate::nodes::Nodes;
 use crate::openapi::Documents;
 use crate::options::Settings;
 use crate::resource::Resource;
@@ -48,6 +49,7 @@ pub(crate) struct Api {
     pub(crate) watches: Arc<Semaphore>,
     pub(crate) intake: Intake,
     pub(crate) seats: Seats,
+    pub(crate) nodes: Nodes,
     pub(crate) stopping: CancellationToken,
 }
 
@@ -58,6 +60,7 @@ struct Request<'a> {
     accept: Accept,
     headers: &'a HeaderMap,
     user: User,
+    upgrade: Upgrade,
 }
 
 impl Api {
@@ -75,7 +78,9 @@ impl Api {
             Err(status) => Err(status),
             Ok(user) => {
                 let accept = Accept::parse(&header(&parts.headers, &ACCEPT));
-                let request = Request { method: &parts.method, query, accept, headers: &parts.headers, user };
+                let upgrade = Upgrade::of(parts);
+                let request =
+                    Request { method: &parts.method, query, accept, headers: &parts.headers, user, upgrade };
                 self.route(&request, &target, body).await
             }
         };
@@ -128,6 +133,7 @@ impl Api {
                     user_agent: header(request.headers, &USER_AGENT),
                     content_type: header(request.headers, &CONTENT_TYPE),
                     body: body.bytes.clone(),
+                    upgrade: request.upgrade.clone(),
                 };
                 let reply = if verb == Verb::Watch {
                     self.dispatch(&call).await
@@ -219,10 +225,9 @@ impl Api {
             Subresource::Binding => return subresources::binding::bind(self, call).await,
             Subresource::Eviction => return subresources::eviction::evict(self, call).await,
             Subresource::Token => return subresources::token::issue(self, call).await,
-            Subresource::Log | Subresource::Exec | Subresource::Attach | Subresource::PortForward => {
-                return subresources::node::pass(self, call).await;
-            }
-            Subresource::Proxy => {
+            Subresource::Log => return subresources::log::read(self, call).await,
+            Subresource::Exec => return subresources::exec::run(self, call).await,
+            Subresource::Attach | Subresource::PortForward | Subresource::Proxy => {
                 return Err(subresources::node::refuse(subresource));
             }
         };

@@ -7,7 +7,7 @@ use stanchion_machinery::status::{Reason, Status};
 use crate::authn::User;
 use crate::http::accept::Form;
 use crate::http::target::ResourceTarget;
-use crate::http::{Accept, Query, Verb};
+use crate::http::{Accept, Query, Upgrade, Verb};
 use crate::resource::{ObjectKey, Resource};
 
 /// The longest name of a field manager.
@@ -25,6 +25,7 @@ pub(crate) struct Call {
     pub(crate) user_agent: String,
     pub(crate) content_type: String,
     pub(crate) body: Bytes,
+    pub(crate) upgrade: Upgrade,
 }
 
 impl Call {
@@ -40,6 +41,7 @@ impl Call {
             user_agent: self.user_agent.clone(),
             content_type: self.content_type.clone(),
             body: Bytes::new(),
+            upgrade: Upgrade::None,
         }
     }
 

@@ -179,7 +179,7 @@ async fn establish<F, Fut, B>(
     }
 }
 
-fn prepare(stream: &TcpStream, remote: SocketAddr) {
+pub(crate) fn prepare(stream: &TcpStream, remote: SocketAddr) {
     let probes = TcpKeepalive::new().with_time(PROBE).with_interval(PROBE);
     let prepared = stream.set_nodelay(true).and_then(|()| SockRef::from(stream).set_tcp_keepalive(&probes));
     if let Err(error) = prepared {

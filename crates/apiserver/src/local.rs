@@ -30,7 +30,7 @@ impl Local {
     pub async fn answer<B>(
         &self,
         request: Request<B>,
-    ) -> Response<impl HttpBody<Data = Bytes, Error = std::convert::Infallible> + Send + use<B>>
+    ) -> Response<impl HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync + 'static> + Send + use<B>>
     where
         B: HttpBody<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -11,6 +11,7 @@ use std::{fs, io};
 use rcgen::{ExtendedKeyUsagePurpose, Issuer, KeyPair};
 
 use self::certificate::{Facts, Wish};
+use crate::nodes;
 
 mod certificate;
 pub(crate) mod files;
@@ -98,6 +99,8 @@ impl Pki {
         let pki = Self { dir: dir.to_owned(), ca_pem, ca, issuer };
         pki.keep("apiserver", &Wish::server("kube-apiserver", names), now)?;
         pki.keep("admin", &Wish::client("kubernetes-admin", &["system:masters".to_owned()]), now)?;
+        let masters = ["system:masters".to_owned()];
+        pki.keep(nodes::CLIENT, &Wish::client("kube-apiserver-kubelet-client", &masters), now)?;
         pki.keep_account_key()?;
         Ok(pki)
     }
@@ -115,6 +118,26 @@ impl Pki {
     /// Returns the certificate and key of the administrator.
     pub(crate) fn admin(&self) -> Result<(String, String), PkiError> {
         Ok((read(&self.path("admin.crt"))?, read(&self.path("admin.key"))?))
+    }
+
+    /// Makes a certificate and key of a client.
+    pub(crate) fn client(
+        &self,
+        name: &str,
+        groups: &[String],
+        now: i64,
+    ) -> Result<(String, String), PkiError> {
+        self.sign(&Wish::client(name, groups), now)
+    }
+
+    /// Makes a certificate and key of a server.
+    pub(crate) fn server(
+        &self,
+        name: &str,
+        names: &[String],
+        now: i64,
+    ) -> Result<(String, String), PkiError> {
+        self.sign(&Wish::server(name, names), now)
     }
 
     fn sign(&self, wish: &Wish<'_>, now: i64) -> Result<(String, String), PkiError> {

@@ -27,6 +27,7 @@ use crate::kubeconfig::{self, Kubeconfig, KubeconfigError};
 use crate::listen::{self, ConnectionInfo, Limits, TlsError, TlsSettings, TlsSource};
 use crate::local::Local;
 use crate::metrics::Metrics;
+use crate::nodes::Nodes;
 use crate::openapi::Documents;
 use crate::options::{Options, Settings};
 use crate::pki::{self, Pki, PkiError};
@@ -66,6 +67,21 @@ pub enum StartError {
     /// The store cannot be read or written.
     #[error("cannot read the cluster from the store: {0}")]
     Store(Status),
+}
+
+/// A certificate that the server's own authority has signed, and its key.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The certificate, PEM.
+    pub certificate: String,
+    /// The private key, PEM.
+    pub key: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
 }
 
 /// A server that listens.
@@ -118,6 +134,7 @@ impl Server {
         let counting = quotas::start(&cache);
         let aggregating = aggregation::start(&cache);
         let stopping = CancellationToken::new();
+        let nodes = Nodes::new(&pki, stopping.clone())?;
         let known = Arc::clone(&cache);
         authenticator.set_lookup(Arc::new(move |verified| exists(&known, verified)));
         let api = Arc::new(Api {
@@ -132,10 +149,13 @@ impl Server {
             metrics: Metrics::new(),
             intake: Intake::default(),
             seats: Seats::default(),
+            nodes,
             watches: Arc::new(Semaphore::new(verbs::watch::LIMIT)),
             stopping: stopping.clone(),
         });
         let mut tasks = JoinSet::new();
+        let ending_nodes = Arc::clone(&api);
+        tasks.spawn(async move { ending_nodes.nodes.ended().await });
         tasks.spawn(definitions::run(Arc::clone(&api), ending));
         tasks.spawn(quotas::run(Arc::clone(&api), counting));
         tasks.spawn(aggregation::run(Arc::clone(&api), aggregating));
@@ -187,6 +207,24 @@ impl Server {
             context: kubeconfig::NAME,
         };
         Ok(kubeconfig::write(path, &kubeconfig)?)
+    }
+
+    /// Returns the certificate of the server's own authority, PEM.
+    pub fn authority(&self) -> &str {
+        self.pki.ca_pem()
+    }
+
+    /// Makes a certificate with which a client is `name` and of `groups`, two at the most.
+    pub fn client_credentials(&self, name: &str, groups: &[String]) -> Result<Credentials, StartError> {
+        let (certificate, key) = self.pki.client(name, groups, clock::seconds())?;
+        Ok(Credentials { certificate, key })
+    }
+
+    /// Makes a certificate with which a server is reached by `names`, of which the first is that of its subject.
+    pub fn serving_credentials(&self, names: &[String]) -> Result<Credentials, StartError> {
+        let subject = names.first().map_or("", String::as_str);
+        let (certificate, key) = self.pki.server(subject, names, clock::seconds())?;
+        Ok(Credentials { certificate, key })
     }
 
     /// Stops: nothing new is taken, answers that have begun are finished.

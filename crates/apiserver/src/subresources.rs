@@ -2,6 +2,8 @@
 
 pub(crate) mod binding;
 pub(crate) mod eviction;
+pub(crate) mod exec;
+pub(crate) mod log;
 pub(crate) mod node;
 pub(crate) mod scale;
 pub(crate) mod token;

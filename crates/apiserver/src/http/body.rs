@@ -1,6 +1,5 @@
 //! Bodies: read within bounds, answered whole or as a stream.
 
-use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,21 +22,29 @@ pub(crate) enum Body {
     Whole(Option<Bytes>),
     /// Parts as they come; ends when the sender is dropped.
     Stream(mpsc::Receiver<Bytes>),
+    /// Parts that come from elsewhere, which may fail before the end.
+    Relay(mpsc::Receiver<Result<Bytes, Broken>>),
 }
+
+/// An answer that has begun cannot be finished; the connection ends so that the client sees it.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off: {0}")]
+pub(crate) struct Broken(pub(crate) String);
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Stream(parts) => {
                 parts.poll_recv(context).map(|part| part.map(|bytes| Ok(Frame::data(bytes))))
             }
+            Self::Relay(parts) => parts.poll_recv(context).map(|part| part.map(|part| part.map(Frame::data))),
         }
     }
 
@@ -48,7 +55,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Stream(_) | Self::Relay(_) => SizeHint::default(),
         }
     }
 }

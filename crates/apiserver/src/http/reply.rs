@@ -13,6 +13,7 @@ use stanchion_machinery::{Value, encode};
 use tokio::sync::mpsc;
 
 use super::Body;
+use super::body::Broken;
 
 /// Characters of warnings in an answer; with more each is cut, and the last ones are left out.
 const WARNINGS: usize = 4096;
@@ -54,6 +55,16 @@ impl Reply {
         Self { code: 200, content_type, body: Body::Stream(parts), headers: Vec::new() }
     }
 
+    /// Answers with what comes from elsewhere.
+    pub(crate) fn relay(content_type: &'static str, parts: mpsc::Receiver<Result<Bytes, Broken>>) -> Self {
+        Self { code: 200, content_type, body: Body::Relay(parts), headers: Vec::new() }
+    }
+
+    /// Answers that the connection goes on with another protocol, as the headers say.
+    pub(crate) fn switch() -> Self {
+        Self { code: 101, content_type: "", body: Body::Whole(None), headers: Vec::new() }
+    }
+
     /// Adds a header.
     #[must_use]
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -92,7 +103,7 @@ impl Reply {
                 let length = bytes.len().to_string();
                 Self { body: Body::Whole(None), ..self }.with(CONTENT_LENGTH.as_str(), length)
             }
-            Body::Whole(None) | Body::Stream(_) => Self { body: Body::Whole(None), ..self },
+            Body::Whole(None) | Body::Stream(_) | Body::Relay(_) => Self { body: Body::Whole(None), ..self },
         }
     }
 
@@ -119,8 +130,10 @@ impl Reply {
         let mut response = Response::new(self.body);
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        if self.code != 101 {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        }
         for (name, value) in self.headers {
             let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else { continue };
             if name == CACHE_CONTROL.as_str() {
