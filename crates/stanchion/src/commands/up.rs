@@ -14,13 +14,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::parts::Parts;
+use self::ranges::Ranges;
 use crate::commands::apiserver::STACK;
 use crate::error::Failure;
+use crate::exit::Exit;
 use crate::logging::{self, LogLevel};
 
 mod furnish;
 mod local;
 mod parts;
+mod ranges;
 
 /// The port of DNS.
 const DNS_PORT: u16 = 53;
@@ -62,11 +65,12 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let options = StoreOptions::new(arguments.data_dir.join("store"));
     let opened = tokio::task::spawn_blocking(move || Store::open(options)).await;
     let store = opened.context("opening the store panicked")??;
-    let server = start(arguments, Arc::new(store.clone())).await?;
+    let ranges = Ranges::take(&arguments.data_dir).await.map_err(|error| Failure::new(Exit::Usage, error))?;
+    let server = start(arguments, &ranges, Arc::new(store.clone())).await?;
     let kubeconfig = write_kubeconfigs(arguments, &server)?;
     let stop = CancellationToken::new();
-    let dns = dns().await;
-    let mut parts = Parts::start(arguments, &server, dns, &stop).await?;
+    let dns = dns(&ranges).await;
+    let mut parts = Parts::start(arguments, &server, &ranges, dns, &stop).await?;
     tracing::info!(address = %server.address(), kubeconfig = %kubeconfig.display(), "the cluster is up");
     let failed = tokio::select! {
         _ = terminate.recv() => None,
@@ -83,8 +87,8 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Starts the API server, on another port if something listens on the one that is asked for.
-async fn start(arguments: &Arguments, store: Arc<dyn KeyValueStore>) -> Result<Server, Failure> {
-    let range = addresses::SERVICE_RANGE;
+async fn start(arguments: &Arguments, ranges: &Ranges, store: Arc<dyn KeyValueStore>) -> Result<Server, Failure> {
+    let range = ranges.services;
     let options = Options {
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.secure_port)),
         service_range: ServiceRange { network: range.network(), bits: range.prefix_len() },
@@ -117,8 +121,8 @@ fn write_kubeconfigs<'a>(
 }
 
 /// Returns where cluster DNS can be served, which takes the right to listen on port 53.
-async fn dns() -> Option<SocketAddr> {
-    let address = addresses::dns_address(addresses::SERVICE_RANGE)?;
+async fn dns(ranges: &Ranges) -> Option<SocketAddr> {
+    let address = addresses::dns_address(ranges.services)?;
     let address = SocketAddr::new(IpAddr::V4(address), DNS_PORT);
     let tried = async {
         drop(UdpSocket::bind(address).await?);
