@@ -1,0 +1,403 @@
+//! What a Pod's task does each time something has happened: decide, act, see when to look again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stanchion_node_core::Moment;
+use stanchion_node_core::backoff::{crash_event, crash_key, image_event, image_key, image_message};
+use stanchion_node_core::container::{EndedBy, ExitReason, Image, Observed, State, Waiting, WaitingReason};
+use stanchion_node_core::hook::HookKind;
+use stanchion_node_core::plan::PodPlan;
+use stanchion_node_core::restart::{Action, KillReason, Picture};
+use stanchion_node_core::status::Failure;
+use stanchion_node_core::termination::{DEADLINE_MESSAGE, DEADLINE_REASON, active_deadline};
+
+use stanchion_sandbox::ContainerId;
+
+use super::start::{self, Order, StartOutcome};
+use super::worker::{Message, Setup, Stage, Target, Wake, Worker};
+use crate::clock;
+use crate::events::Level;
+use crate::volumes::{self, Volumes, VolumesError, chain};
+
+/// How often volumes are brought up to date: with what config maps and secrets hold by then.
+const REFRESH: Duration = Duration::from_mins(1);
+/// The longest pause after volumes could not be made.
+const MAX_PAUSE: Duration = Duration::from_mins(2);
+/// How long a container whose configuration is wrong waits until it is tried again.
+const CONFIG_PAUSE: Duration = Duration::from_secs(10);
+/// How long a missing image shows as `ErrImagePull` before it shows as `ImagePullBackOff`.
+const PULL_SHOWN: Duration = Duration::from_secs(3);
+
+impl Worker {
+    /// Decides and acts once; returns when to look again.
+    pub(super) async fn step(&mut self) -> Wake {
+        let (now, mut wake) = (clock::now(), Wake::default());
+        if self.stage == Stage::Living {
+            self.live(now, &mut wake);
+        }
+        self.drive_endings(now, &mut wake).await;
+        match self.stage {
+            Stage::Ended => {
+                self.stage = Stage::Cleaning;
+                self.clean_after(Duration::ZERO);
+            }
+            Stage::Clean => self.leave(),
+            Stage::Living | Stage::Ending | Stage::Cleaning | Stage::Removing | Stage::Gone => {}
+        }
+        self.probe(now, &mut wake);
+        self.report(now, &mut wake);
+        wake
+    }
+
+    /// Keeps the containers as the Pod wants them.
+    fn live(&mut self, now: Moment, wake: &mut Wake) {
+        self.watch_deadline(now, wake);
+        if self.is_unwanted() {
+            // What is being started is ended once it has started.
+            if self.starting.is_empty() {
+                self.begin_end(now);
+            }
+            return;
+        }
+        if self.endings.contains_key(&Target::All) {
+            return;
+        }
+        let Some(volumes) = self.volumes(now, wake) else { return };
+        let (pod, plan, observed) = (&self.reference, &self.plan, &self.observed);
+        let picture = Picture { pod, plan, observed, backoff: &self.crashes, now };
+        for action in picture.decide() {
+            self.act(action, &volumes, now, wake);
+        }
+    }
+
+    fn watch_deadline(&mut self, now: Moment, wake: &mut Wake) {
+        let started =
+            self.pod.status.as_ref().and_then(|status| status.start_time.as_ref()).map(Moment::from);
+        let spec = self.pod.spec.as_ref();
+        let Some(deadline) = spec.and_then(|spec| active_deadline(spec, started.unwrap_or(self.accepted)))
+        else {
+            return;
+        };
+        if now < deadline {
+            return wake.at(deadline);
+        }
+        if self.failure.is_none() {
+            let (reason, message) = (DEADLINE_REASON.to_owned(), DEADLINE_MESSAGE.to_owned());
+            self.node.events.pod(&self.pod, Level::Normal, DEADLINE_REASON, DEADLINE_MESSAGE);
+            self.failure = Some(Failure { reason, message, is_disruption: false });
+        }
+    }
+
+    /// Returns the volumes if they are there, and sees to it that they come and are brought up to date.
+    fn volumes(&mut self, now: Moment, wake: &mut Wake) -> Option<Arc<Volumes>> {
+        let (before, pause) = match &self.setup {
+            Setup::UnderWay(_) => return None,
+            Setup::Refreshing(volumes) => return Some(Arc::clone(volumes)),
+            Setup::Due(at, pause) if now >= *at => (None, *pause),
+            Setup::Due(at, _) => {
+                wake.at(*at);
+                return None;
+            }
+            Setup::Ready(volumes, at) if !volumes.has_files() || now < *at => {
+                if volumes.has_files() {
+                    wake.at(*at);
+                }
+                return Some(Arc::clone(volumes));
+            }
+            Setup::Ready(volumes, _) => (Some(Arc::clone(volumes)), Duration::ZERO),
+        };
+        if let Err(error) = self.address() {
+            let text = format!("Failed to create pod sandbox: {error}");
+            self.node.events.pod(&self.pod, Level::Warning, "FailedCreatePodSandBox", text);
+            self.setup = Setup::Due(now + CONFIG_PAUSE, pause);
+            wake.at(now + CONFIG_PAUSE);
+            return None;
+        }
+        let (node, pod, ips, known) =
+            (Arc::clone(&self.node), Arc::clone(&self.pod), self.pod_ips.clone(), before.clone());
+        self.tasks
+            .spawn(async move { Message::Volumes(Volumes::make(&node, &pod, &ips, known.as_deref()).await) });
+        self.setup = match &before {
+            Some(volumes) => Setup::Refreshing(Arc::clone(volumes)),
+            None => Setup::UnderWay(pause),
+        };
+        before
+    }
+
+    pub(super) fn take_volumes(&mut self, made: Result<Volumes, VolumesError>) {
+        let now = clock::now();
+        let setup = std::mem::replace(&mut self.setup, Setup::Due(now, Duration::ZERO));
+        self.setup = match (made, setup) {
+            (Ok(volumes), setup) => {
+                if matches!(setup, Setup::UnderWay(_)) {
+                    for why in &volumes.left_out {
+                        self.node.events.pod(&self.pod, Level::Warning, "LimitedVolume", why.clone());
+                    }
+                }
+                Setup::Ready(Arc::new(volumes), now + REFRESH)
+            }
+            (Err(error), setup) => {
+                self.node.events.pod(&self.pod, Level::Warning, "FailedMount", chain(&error));
+                match setup {
+                    Setup::Refreshing(volumes) | Setup::Ready(volumes, _) => {
+                        Setup::Ready(volumes, now + REFRESH)
+                    }
+                    Setup::Due(_, pause) | Setup::UnderWay(pause) => {
+                        Setup::Due(now + pause, (pause * 2).min(MAX_PAUSE))
+                    }
+                }
+            }
+        };
+    }
+
+    fn act(&mut self, action: Action, volumes: &Arc<Volumes>, now: Moment, wake: &mut Wake) {
+        match action {
+            Action::Start { container, ended } => self.start(container, ended, volumes, now),
+            Action::Kill { container, id, reason, message } => {
+                self.kill(container, id, reason, &message, now);
+            }
+            Action::BackOff { container, until, delay: _, message } => {
+                wake.at(until);
+                let reason = WaitingReason::CrashLoopBackOff;
+                let observed = self.observed.entry(container.clone()).or_default();
+                let known = observed.waiting.as_ref().is_some_and(|waiting| waiting.message == message);
+                observed.waiting = Some(Waiting { reason, message });
+                if !known {
+                    let text = crash_event(&container, &self.reference);
+                    self.node.events.container(&self.pod, &container, Level::Warning, "BackOff", text);
+                }
+            }
+            Action::Wait { container, until } => {
+                wake.at(until);
+                self.show_pull_back_off(&container, now, wake);
+            }
+            // What is being started is ended once it has started.
+            Action::RestartAll { .. } if !self.starting.is_empty() => {}
+            Action::RestartAll { because, code } => {
+                let text =
+                    format!("Container {because} ended with code {code}: all containers are started again");
+                self.node.events.pod(&self.pod, Level::Normal, "RestartAllContainers", text);
+                self.begin_restart_all(now);
+                wake.again();
+            }
+            Action::Finish => {
+                if self.starting.is_empty() {
+                    self.begin_end(now);
+                }
+            }
+        }
+    }
+
+    fn show_pull_back_off(&mut self, container: &str, now: Moment, wake: &mut Wake) {
+        let Some(shown) = self.refused.get(container).map(|at| *at + PULL_SHOWN) else { return };
+        if now < shown {
+            return wake.at(shown);
+        }
+        let image = self.plan.container(container).map(|plan| plan.image.clone()).unwrap_or_default();
+        let Some(waiting) = self.observed.get_mut(container).and_then(|observed| observed.waiting.as_mut())
+        else {
+            return;
+        };
+        if waiting.reason == WaitingReason::ErrImagePull {
+            waiting.reason = WaitingReason::ImagePullBackOff;
+            waiting.message = image_message(&image, &waiting.message);
+            self.node.events.container(&self.pod, container, Level::Normal, "BackOff", image_event(&image));
+        }
+    }
+
+    /// Begins to start a container.
+    fn start(&mut self, container: String, ended: Option<Moment>, volumes: &Arc<Volumes>, now: Moment) {
+        if self.starting.contains(&container) {
+            return;
+        }
+        let Some(spec) = self.spec_of(&container).cloned() else { return };
+        if let Some(ended) = ended {
+            let image = spec.image.clone().unwrap_or_default();
+            self.crashes.note(&crash_key(&self.reference, &container, &image), ended, now);
+        }
+        let order = Order {
+            node: Arc::clone(&self.node),
+            pod: Arc::clone(&self.pod),
+            pod_ips: self.pod_ips.clone(),
+            container: spec,
+            volumes: Arc::clone(volumes),
+            attempt: self.observed.get(&container).map_or(0, |observed| observed.runs),
+        };
+        self.starting.insert(container.clone());
+        self.tasks.spawn(async move { Message::Start { container, outcome: start::start(&order).await } });
+    }
+
+    pub(super) fn take_start(&mut self, container: &str, outcome: StartOutcome) {
+        self.starting.remove(container);
+        let now = clock::now();
+        let observed = self.observed.entry(container.to_owned()).or_default();
+        match outcome {
+            StartOutcome::Refused(waiting) => self.take_refusal(container, waiting, now),
+            StartOutcome::Running { id, image, started } => {
+                self.refused.remove(container);
+                let since = clock::moment(started.started_at);
+                observed.begin(id.to_string(), image);
+                set_state(observed, State::Running { since });
+                self.remember_run(container, &id);
+                let events = &self.node.events;
+                events.container(
+                    &self.pod,
+                    container,
+                    Level::Normal,
+                    "Created",
+                    format!("Created container: {container}"),
+                );
+                events.container(
+                    &self.pod,
+                    container,
+                    Level::Normal,
+                    "Started",
+                    format!("Started container {container}"),
+                );
+                for missing in &started.missing {
+                    let text =
+                        format!("Container {container} runs without {}: {}", missing.feature, missing.reason);
+                    events.container(&self.pod, container, Level::Warning, "LimitedIsolation", text);
+                }
+                self.await_exit(container, id);
+                self.post_start(container);
+            }
+            StartOutcome::Failed { id, image, exit } => {
+                self.refused.remove(container);
+                let text = format!("Error: {}", exit.message);
+                self.node.events.container(&self.pod, container, Level::Warning, "Failed", text);
+                observed.begin(id.to_string(), image);
+                set_state(observed, State::Exited(exit));
+                self.remember_run(container, &id);
+            }
+        }
+    }
+
+    /// Notes a new run, and removes the runs before it: how the last one ended is known, its log stays.
+    fn remember_run(&mut self, container: &str, id: &ContainerId) {
+        let attempt = self.observed.get(container).map_or(0, Observed::restarts);
+        let before = format!("{}-{container}-", self.reference.uid);
+        let is_older = |run: &ContainerId| {
+            let rest = run.as_str().strip_prefix(&before);
+            rest.and_then(|rest| rest.parse::<u32>().ok()).is_some_and(|number| number < attempt)
+        };
+        let old: Vec<ContainerId> = self.runs.extract_if(.., |run| is_older(run)).collect();
+        self.runs.push(id.clone());
+        let log = attempt.checked_sub(2).map(|number| self.reference.log_file(container, number));
+        let (node, log) = (Arc::clone(&self.node), log.map(|log| self.node.logs().join(log)));
+        self.tasks.spawn(async move {
+            for id in old {
+                if let Err(error) = node.runtime.remove(&id).await {
+                    tracing::warn!(%id, error = &error as &dyn std::error::Error, "a run cannot be removed");
+                }
+            }
+            if let Some(log) = log {
+                start::remove_log(&log).await;
+            }
+            Message::Tidied
+        });
+    }
+
+    fn take_refusal(&mut self, container: &str, waiting: Waiting, now: Moment) {
+        let image = self.plan.container(container).map(|plan| plan.image.clone()).unwrap_or_default();
+        let events = &self.node.events;
+        let not_before = if waiting.reason == WaitingReason::ErrImagePull {
+            let text = format!("Failed to pull image {image:?}: {}", waiting.message);
+            events.container(&self.pod, container, Level::Warning, "Failed", text);
+            let key = image_key(&self.reference, &image);
+            self.pulls.note(&key, now, now);
+            self.refused.insert(container.to_owned(), now);
+            self.pulls.pause_after_failure(&key, now).map_or(now + CONFIG_PAUSE, |pause| pause.until)
+        } else {
+            now + CONFIG_PAUSE
+        };
+        let text = match waiting.reason {
+            WaitingReason::ErrImagePull => "Error: ErrImagePull".to_owned(),
+            _ => format!("Error: {}", waiting.message),
+        };
+        events.container(&self.pod, container, Level::Warning, "Failed", text);
+        let observed = self.observed.entry(container.to_owned()).or_default();
+        observed.waiting = Some(waiting);
+        observed.not_before = Some(not_before);
+    }
+
+    /// Begins to end a container that is to be started again.
+    fn kill(&mut self, container: String, id: String, reason: KillReason, message: &str, now: Moment) {
+        let target = Target::Container(container.clone());
+        if self.endings.contains_key(&target) {
+            return;
+        }
+        self.node.events.container(&self.pod, &container, Level::Normal, "Killing", message);
+        let by = match reason {
+            KillReason::StartupProbe | KillReason::LivenessProbe => EndedBy::Probe,
+            KillReason::Changed => EndedBy::Change,
+        };
+        self.ended_by.insert(id, by);
+        self.begin_container_end(container, reason, now);
+    }
+
+    /// Removes what the Pod has on disk, after a pause.
+    pub(super) fn clean_after(&mut self, pause: Duration) {
+        let dir = self.node.pod_dir(&self.reference.uid);
+        self.tasks.spawn(async move {
+            tokio::time::sleep(pause).await;
+            Message::Cleaned(volumes::remove(dir).await)
+        });
+    }
+
+    pub(super) fn take_hook(&mut self, container: &str, kind: HookKind, result: Result<(), String>) {
+        for ending in self.endings.values_mut().filter(|_| kind == HookKind::PreStop) {
+            ending.hook_ended(container);
+        }
+        let Err(problem) = result else { return };
+        let reason = match kind {
+            HookKind::PreStop => "FailedPreStopHook",
+            HookKind::PostStart => "FailedPostStartHook",
+        };
+        self.node.events.container(
+            &self.pod,
+            container,
+            Level::Warning,
+            reason,
+            format!("{kind:?}Hook failed: {problem}"),
+        );
+        let target = Target::Container(container.to_owned());
+        let lives = self.stage == Stage::Living && !self.endings.contains_key(&target);
+        if kind == HookKind::PostStart
+            && lives
+            && self.observed.get(container).is_some_and(Observed::is_alive)
+        {
+            self.begin_container_end(container.to_owned(), KillReason::LivenessProbe, clock::now());
+        }
+    }
+}
+
+/// Says where the newest run stands.
+pub(super) fn set_state(observed: &mut Observed, state: State) {
+    if let Some(instance) = observed.instance.as_mut() {
+        instance.state = state;
+    }
+}
+
+/// Returns why a run that ended is shown as terminated.
+pub(super) fn exit_reason(exit: &stanchion_sandbox::Exit) -> ExitReason {
+    match &exit.cause {
+        stanchion_sandbox::ExitCause::StartFailed(_) => ExitReason::StartError,
+        stanchion_sandbox::ExitCause::Lost => ExitReason::Unknown,
+        stanchion_sandbox::ExitCause::Ended if exit.oom_killed && exit.code != 0 => ExitReason::OomKilled,
+        stanchion_sandbox::ExitCause::Ended if exit.code == 0 => ExitReason::Completed,
+        stanchion_sandbox::ExitCause::Ended => ExitReason::Error,
+    }
+}
+
+/// Returns the image of a container that was found running, as its labels say.
+pub(super) fn image_of(
+    labels: &std::collections::BTreeMap<String, String>,
+    plan: &PodPlan,
+    container: &str,
+) -> Image {
+    let of = |key: &str| labels.get(key).cloned();
+    let planned = || plan.container(container).map(|plan| plan.image.clone()).unwrap_or_default();
+    Image { name: of("image").unwrap_or_else(planned), id: of("image-id").unwrap_or_default() }
+}

@@ -1,0 +1,116 @@
+//! The life of a node: everything is started in order, and ends together.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::watcher;
+use kube::{Api, Client};
+use parking_lot::Mutex;
+use stanchion_informers::Informer;
+use stanchion_node_core::capacity::allocatable;
+use stanchion_node_core::names::Resolver;
+use stanchion_sandbox::{ContainerState, Runtime};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::addresses::Addresses;
+use crate::error::NodeError;
+use crate::events::Events;
+use crate::node::Node;
+use crate::options::Options;
+use crate::pods::Dispatcher;
+use crate::register::{Machine, Registration};
+use crate::server::Server;
+use crate::{eviction, volumes};
+
+/// How long containers have when all of them are stopped.
+const STOP_GRACE: Duration = Duration::from_secs(30);
+
+/// Runs a node until `stop`; its containers go on after that, and the next run finds them.
+pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), NodeError> {
+    let machine = Machine::read(&options)?;
+    let server = Server::bind(&options).await?;
+    let runtime = Runtime::open(sandbox_options(&options)).await?;
+    let (events, writer) = Events::new(client.clone(), &options.name);
+    let capacity = machine.capacity(&options);
+    let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let node = Arc::new(Node {
+        addresses: Addresses::new(options.pod_range)?,
+        services: Informer::default(),
+        allocatable: allocatable(&capacity, &options.reserved),
+        memory: machine.memory,
+        images: options.images.clone(),
+        resolver: Resolver::parse(&resolver),
+        views: Mutex::default(),
+        client: client.clone(),
+        runtime,
+        events,
+        options,
+    });
+    let registration = Registration::new(Arc::clone(&node), machine, capacity, server.address());
+    let mut tasks = JoinSet::new();
+    // Whoever fails ends all: a node without one of them would only look like one.
+    let halt = stop.child_token();
+    tasks.spawn(ok(writer.run(halt.clone())));
+    registration.register(&halt).await?;
+    let dispatcher = Dispatcher::new(Arc::clone(&node), halt.clone());
+    let services = node.services.clone();
+    tasks.spawn(ok(services.run(Api::all(client), watcher::Config::default(), halt.clone())));
+    tasks.spawn(ok(server.run(Arc::clone(&node), halt.clone())));
+    tasks.spawn(ok(eviction::run(Arc::clone(&node), registration.pressure(), halt.clone())));
+    tasks.spawn(ok(registration.run(halt.clone())));
+    tasks.spawn(ok(dispatcher.run()));
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a part of the node has failed");
+        }
+        halt.cancel();
+    }
+    Ok(())
+}
+
+async fn ok(part: impl Future<Output = ()>) {
+    part.await;
+}
+
+fn sandbox_options(options: &Options) -> stanchion_sandbox::Options {
+    let state = options.state.join("sandbox");
+    let mut sandbox = stanchion_sandbox::Options::new(state, options.cgroup_parent.clone());
+    sandbox.program.clone_from(&options.program);
+    sandbox.hidden = vec![options.state.clone()];
+    sandbox
+}
+
+/// Ends all containers of a node that does not run: told first, killed after a while. The next run of the node
+/// finds how they ended, and starts them again as their Pods want it.
+pub async fn stop_containers(options: &Options) -> Result<(), NodeError> {
+    let runtime = Runtime::open(sandbox_options(options)).await?;
+    let found = runtime.containers().await?;
+    let running = found.iter().filter(|one| matches!(one.state, ContainerState::Running { .. }));
+    let ending = running.map(|one| async {
+        let id = &one.config.id;
+        runtime.signal(id, 15).await?;
+        if tokio::time::timeout(STOP_GRACE, runtime.wait(id)).await.is_err() {
+            runtime.kill(id).await?;
+            runtime.wait(id).await?;
+        }
+        Ok(())
+    });
+    let ended: Result<Vec<()>, NodeError> =
+        futures_util::future::join_all(ending).await.into_iter().collect();
+    ended.map(drop)
+}
+
+/// Takes everything away that a node has left on the machine: processes, mounts, cgroups, files.
+pub async fn reset(options: &Options) -> Result<(), NodeError> {
+    let runtime = Runtime::open(sandbox_options(options)).await?;
+    runtime.remove_all().await?;
+    drop(runtime);
+    remove(&options.state).await
+}
+
+async fn remove(state: &Path) -> Result<(), NodeError> {
+    let failed = |source| NodeError::State { path: state.to_owned(), source };
+    volumes::remove(state.to_owned()).await.map_err(failed)
+}
