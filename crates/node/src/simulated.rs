@@ -89,11 +89,12 @@ pub async fn simulate(
             ranges.insert(name.clone(), blocks.allocate()?);
         }
     }
-    let mut made = stream::iter(&ranges)
+    // Owned names: borrowed ones would make this future one that cannot be spawned.
+    let mut made = stream::iter(ranges.clone())
         .map(|(name, range)| {
             let (client, options) = (client.clone(), Arc::clone(&options));
             async move {
-                let done = make(&client, &options, name, *range).await;
+                let done = make(&client, &options, &name, range).await;
                 done.map_err(|error| NodeError::api(format!("register node {name:?}"), &error))
             }
         })
@@ -101,8 +102,8 @@ pub async fn simulate(
     while let Some(done) = made.next().await {
         done?;
     }
-    drop(made);
     let mut tasks = JoinSet::new();
+    drop(made);
     let names: Vec<String> = ranges.keys().cloned().collect();
     tasks.spawn(leases(client.clone(), names, stop.clone()));
     tasks.spawn(pods::run(client, ranges, stop));

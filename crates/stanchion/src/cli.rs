@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apiserver, completions, store, up, version};
+use crate::commands::{apiserver, completions, down, store, up, version};
 use crate::output::Format;
 
 const AFTER_HELP: &str = "\
@@ -33,6 +33,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// A Kubernetes of one machine: store, API server and all that makes Pods run, in one process.
     Up(Box<up::Arguments>),
+    /// End a cluster that `up` runs, and its Pods; everything is there again with the next `up`.
+    Down(down::Arguments),
+    /// End a cluster that `up` runs, and leave nothing of it: processes, mounts, cgroups, files.
+    Reset(down::Arguments),
     /// The Kubernetes API over a store of its own, or over an etcd.
     ///
     /// Flags carry kube-apiserver's names and meanings wherever it has the thing.

@@ -2,6 +2,7 @@
 
 pub(crate) mod apiserver;
 pub(crate) mod completions;
+pub(crate) mod down;
 pub(crate) mod store;
 pub(crate) mod up;
 pub(crate) mod version;
@@ -14,6 +15,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Apiserver(arguments) => apiserver::run(*arguments),
         Command::Up(arguments) => up::run(&arguments),
+        Command::Down(arguments) => down::down(&arguments),
+        Command::Reset(arguments) => down::reset(&arguments),
         Command::Store(command) => store::run(command, cli.output),
         Command::Version(arguments) => version::run(&arguments, cli.output),
         Command::Completions(arguments) => {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::parts::Parts;
 use self::ranges::Ranges;
+use self::running::Running;
 use crate::commands::apiserver::STACK;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -23,7 +24,9 @@ use crate::logging::{self, LogLevel};
 mod furnish;
 mod local;
 mod parts;
+pub(crate) mod place;
 mod ranges;
+pub(crate) mod running;
 
 /// The port of DNS.
 const DNS_PORT: u16 = 53;
@@ -40,6 +43,9 @@ pub(crate) struct Arguments {
     /// The port of the API; any that is free if something else listens there.
     #[arg(long, value_name = "PORT", default_value_t = 6443)]
     secure_port: u16,
+    /// The name of the node that is this machine; its host name by default.
+    #[arg(long, value_name = "NAME")]
+    node_name: Option<String>,
     /// Add this many nodes whose Pods follow a script, without processes.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
     simulate_nodes: u32,
@@ -65,12 +71,14 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let options = StoreOptions::new(arguments.data_dir.join("store"));
     let opened = tokio::task::spawn_blocking(move || Store::open(options)).await;
     let store = opened.context("opening the store panicked")??;
+    let running = Running::record(&arguments.data_dir).map_err(|error| Failure::new(Exit::Storage, error))?;
     let ranges = Ranges::take(&arguments.data_dir).await.map_err(|error| Failure::new(Exit::Usage, error))?;
     let server = start(arguments, &ranges, Arc::new(store.clone())).await?;
     let kubeconfig = write_kubeconfigs(arguments, &server)?;
     let stop = CancellationToken::new();
     let dns = dns(&ranges).await;
-    let mut parts = Parts::start(arguments, &server, &ranges, dns, &stop).await?;
+    let node = node(arguments, &server, &ranges, dns)?;
+    let mut parts = Parts::start(arguments, &server, dns, Some(node), &stop).await?;
     tracing::info!(address = %server.address(), kubeconfig = %kubeconfig.display(), "the cluster is up");
     let failed = tokio::select! {
         _ = terminate.recv() => None,
@@ -82,12 +90,37 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     parts.end().await;
     server.stop().await;
     store.close().await;
-    tracing::info!("stopped");
+    drop(running);
+    tracing::info!("stopped; the containers of Pods go on until `stanchion down`");
     failed.map_or(Ok(()), |error| Err(Failure::from(error)))
 }
 
+/// Prepares the node that is this machine.
+fn node(
+    arguments: &Arguments,
+    server: &Server,
+    ranges: &Ranges,
+    dns: Option<SocketAddr>,
+) -> Result<stanchion_node::Options, Failure> {
+    let name = match &arguments.node_name {
+        Some(name) => name.clone(),
+        None => place::name()?,
+    };
+    let made = server.serving_credentials(&[name.clone(), "127.0.0.1".to_owned()])?;
+    let credentials = stanchion_node::Credentials {
+        certificate: made.certificate,
+        key: made.key,
+        authority: server.authority().to_owned(),
+    };
+    Ok(place::options(&arguments.data_dir, &name, ranges.pods, dns, credentials)?)
+}
+
 /// Starts the API server, on another port if something listens on the one that is asked for.
-async fn start(arguments: &Arguments, ranges: &Ranges, store: Arc<dyn KeyValueStore>) -> Result<Server, Failure> {
+async fn start(
+    arguments: &Arguments,
+    ranges: &Ranges,
+    store: Arc<dyn KeyValueStore>,
+) -> Result<Server, Failure> {
     let range = ranges.services;
     let options = Options {
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.secure_port)),

@@ -1,17 +1,21 @@
 //! The parts of a cluster beside its API server, each a client of it with a name of its own.
 
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, anyhow};
+use ipnet::Ipv4Net;
 use kube::Client;
 use stanchion_apiserver::Server;
+use stanchion_node::SimulatedOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::furnish;
 use super::{Arguments, local};
 
+/// The addresses of Pods on simulated nodes: this machine's, so that connections are refused at once.
+const SIMULATED: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 128, 0, 0), 9);
 /// The group of those who may do everything.
 const MASTERS: &str = "system:masters";
 
@@ -26,6 +30,7 @@ impl Parts {
         arguments: &Arguments,
         server: &Server,
         dns: Option<SocketAddr>,
+        node: Option<stanchion_node::Options>,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let client = |name: &str, groups: &[&str], agent| local::client(server.local(name, groups), agent);
@@ -36,6 +41,17 @@ impl Parts {
         furnish::furnish(&client("system:apiserver", &[MASTERS], "stanchion"), dns_ip).await?;
         let mut parts = Self { tasks: JoinSet::new() };
         parts.network(client(furnish::NETWORK, &[], "kube-proxy"), dns, stop);
+        if let Some(node) = node {
+            let client = client(&format!("system:node:{}", node.name), &[furnish::NODES], "kubelet");
+            let run = stanchion_node::run(client, node, stop.clone());
+            parts.run("node", async { Ok(run.await?) });
+        }
+        if arguments.simulate_nodes > 0 {
+            let client = client("system:node:simulated", &[furnish::NODES], "kubelet");
+            let options = SimulatedOptions::new(arguments.simulate_nodes as usize, SIMULATED, Vec::new());
+            let run = stanchion_node::simulate(client, options, stop.clone());
+            parts.run("simulated nodes", async { Ok(run.await?) });
+        }
         parts.controllers(client(furnish::CONTROLLERS, &[], "kube-controller-manager"), stop);
         Ok(parts)
     }

@@ -36,7 +36,9 @@ pub(super) enum RangeError {
     #[error("{} should hold a number below {RANGES}, but holds {text:?}; if the cluster has no Services, remove it", path.display())]
     Content { path: PathBuf, text: String },
     /// Another cluster runs with the same addresses.
-    #[error("another cluster has the addresses {services} of this one; end it, or start this cluster from another directory")]
+    #[error(
+        "another cluster has the addresses {services} of this one; end it, or start this cluster from another directory"
+    )]
     Taken { services: Ipv4Net },
     /// All are taken.
     #[error("{RANGES} clusters run on this machine already; end one of them")]

@@ -1,0 +1,59 @@
+//! The node that is this machine: its name, its directory, the programs that images stand for.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use ipnet::Ipv4Net;
+use stanchion_node::{Credentials, Options};
+use stanchion_node_core::images::{Row, Table};
+
+/// The prefix length of the addresses of one node.
+const BLOCK: u8 = 24;
+/// The directory of the node below that of the cluster.
+const STATE: &str = "node";
+/// What images stand for, as a user has it; missing if nothing was changed.
+const IMAGES: &str = "images.json";
+
+/// Returns the name of this machine as a node can have it.
+pub(crate) fn name() -> anyhow::Result<String> {
+    let path = "/proc/sys/kernel/hostname";
+    let name = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    let name = name.trim().to_ascii_lowercase().replace('_', "-");
+    Ok(if name.is_empty() || name == "(none)" { "localhost".to_owned() } else { name })
+}
+
+/// Returns the directory of the node of a cluster.
+pub(crate) fn state(data_dir: &Path) -> PathBuf {
+    let state = data_dir.join(STATE);
+    std::path::absolute(&state).unwrap_or(state)
+}
+
+/// Returns how the node is run.
+pub(crate) fn options(
+    data_dir: &Path,
+    name: &str,
+    pods: Ipv4Net,
+    dns: Option<SocketAddr>,
+    credentials: Credentials,
+) -> anyhow::Result<Options> {
+    Ok(Options {
+        // Two clusters can run beside each other, and the port is told in the node's status.
+        bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        pod_range: Ipv4Net::new(pods.network(), BLOCK).context("the range of Pods is too small")?,
+        cluster_dns: dns.map(|dns| dns.ip()).into_iter().collect::<Vec<IpAddr>>(),
+        images: images(&data_dir.join(IMAGES))?,
+        ..Options::new(name, state(data_dir), credentials)
+    })
+}
+
+/// Reads what images stand for: rows of a user before those that are built in.
+fn images(path: &Path) -> anyhow::Result<Table> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Table::default()),
+        read => read.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let rows: Vec<Row> = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not a list of images and programs", path.display()))?;
+    Table::with_rows(rows).with_context(|| format!("{} cannot be used", path.display()))
+}
