@@ -14,10 +14,12 @@ mod deployment;
 mod events;
 mod expectations;
 mod hash;
+mod job;
 mod numbers;
 mod owner;
 mod pod_control;
 mod pods;
+mod rank;
 mod replica_set;
 mod stateful_set;
 
@@ -37,7 +39,12 @@ type Controller = BoxFuture<'static, ()>;
 
 /// Registers every controller, a line each.
 fn register(cluster: &Arc<Cluster>) -> Vec<Controller> {
-    vec![deployment::register(cluster), replica_set::register(cluster), stateful_set::register(cluster)]
+    vec![
+        deployment::register(cluster),
+        job::register(cluster),
+        replica_set::register(cluster),
+        stateful_set::register(cluster),
+    ]
 }
 
 /// Runs all controllers until `stop`.

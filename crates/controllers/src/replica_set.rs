@@ -4,7 +4,6 @@
 //! status is kept up to date all the same.
 
 mod decide;
-mod rank;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -26,6 +25,7 @@ use crate::expectations::{Expectations, PATIENCE};
 use crate::owner;
 use crate::pod_control::PodControl;
 use crate::pods;
+use crate::rank::least_wanted;
 use decide::Scaling;
 
 /// How many `ReplicaSet`s are looked at at a time.
@@ -113,7 +113,7 @@ impl Context {
             Scaling::Create(count) => control.create(set, vec![decide::new_pod(set); count]).await,
             Scaling::Delete(count) => {
                 let related = self.related(set);
-                let chosen = rank::least_wanted(pods, &related, count, Timestamp::now());
+                let chosen = least_wanted(pods, &related, count, Timestamp::now());
                 control.delete(set, chosen).await
             }
         }

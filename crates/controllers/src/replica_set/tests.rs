@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::decide::{next_available, scaling};
-use super::rank::least_wanted;
 use super::status::status;
 use super::*;
+use crate::rank::least_wanted;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a moment")

@@ -28,7 +28,7 @@ struct Worth {
 }
 
 /// Returns a number of active Pods to delete. `related` are those whose company on a node counts.
-pub(super) fn least_wanted(
+pub(crate) fn least_wanted(
     pods: &[Arc<Pod>],
     related: &[Arc<Pod>],
     count: usize,
