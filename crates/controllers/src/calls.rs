@@ -108,13 +108,21 @@ pub(crate) async fn call<K: Resource<DynamicType = ()>, T>(
     key: &Key,
     answer: impl Future<Output = kube::Result<T>>,
 ) -> Result<T, CallError> {
-    let kind = || K::kind(&()).into_owned();
+    call_of(verb, &K::kind(&()), key, answer).await
+}
+
+/// Makes a call about an object of a kind that has no type here.
+pub(crate) async fn call_of<T>(
+    verb: &'static str,
+    kind: &str,
+    key: &Key,
+    answer: impl Future<Output = kube::Result<T>>,
+) -> Result<T, CallError> {
+    let (kind, key) = (kind.to_owned(), key.clone());
     match tokio::time::timeout(DEADLINE, answer).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(source)) => {
-            Err(CallError::Refused { verb, kind: kind(), key: key.clone(), source: Box::new(source) })
-        }
-        Err(_) => Err(CallError::Late { verb, kind: kind(), key: key.clone() }),
+        Ok(Err(source)) => Err(CallError::Refused { verb, kind, key, source: Box::new(source) }),
+        Err(_) => Err(CallError::Late { verb, kind, key }),
     }
 }
 

@@ -5,17 +5,29 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service,
+    ServiceAccount,
+};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
-use stanchion_informers::{Index, Informer};
+use stanchion_informers::{Index, Informer, Key};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::endpoint_slice;
 use crate::events::{self, Events};
 use crate::owner;
+
+/// The namespace of the leases by which nodes say that they are alive.
+pub(crate) const NODE_LEASES: &str = "kube-node-lease";
+/// The name of the copies of the authority's certificate.
+pub(crate) const CERTIFICATE: &str = "kube-root-ca.crt";
 
 /// How controllers behave.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +42,16 @@ pub(crate) struct Cluster {
     /// Ends everything.
     pub(crate) stop: CancellationToken,
     events: events::Sender,
+    pub(crate) accounts: Informer<ServiceAccount>,
+    pub(crate) budgets: Informer<PodDisruptionBudget>,
+    /// The copies of the authority's certificate that every namespace has, and no other `ConfigMap`.
+    pub(crate) certificates: Informer<ConfigMap>,
     pub(crate) claims: Informer<PersistentVolumeClaim>,
     pub(crate) deployments: Informer<Deployment>,
+    pub(crate) endpoints: Informer<Endpoints>,
     pub(crate) jobs: Informer<Job>,
+    /// The leases by which nodes say that they are alive.
+    pub(crate) leases: Informer<Lease>,
     pub(crate) namespaces: Informer<Namespace>,
     pub(crate) nodes: Informer<Node>,
     pub(crate) pods: Informer<Pod>,
@@ -45,6 +64,9 @@ pub(crate) struct Cluster {
     pub(crate) replica_sets_of: Index<ReplicaSet, String>,
     pub(crate) revisions: Informer<ControllerRevision>,
     pub(crate) services: Informer<Service>,
+    pub(crate) slices: Informer<EndpointSlice>,
+    /// `EndpointSlices` that are kept here, by their Service.
+    pub(crate) slices_of: Index<EndpointSlice, Key>,
     pub(crate) stateful_sets: Informer<StatefulSet>,
     pub(crate) storage_classes: Informer<StorageClass>,
     pub(crate) volumes: Informer<PersistentVolume>,
@@ -60,15 +82,21 @@ impl Cluster {
     ) -> (Arc<Self>, events::Writer) {
         let pods = Informer::default();
         let replica_sets = Informer::default();
+        let slices = Informer::default();
         let (events, writer) = events::channel(client.clone());
         let cluster = Self {
             client,
             options,
             stop,
             events,
+            accounts: Informer::default(),
+            budgets: Informer::default(),
+            certificates: Informer::default(),
             claims: Informer::default(),
             deployments: Informer::default(),
+            endpoints: Informer::default(),
             jobs: Informer::default(),
+            leases: Informer::default(),
             namespaces: Informer::default(),
             nodes: Informer::default(),
             pods_of: Index::new(&pods, owner::controller_uid),
@@ -78,6 +106,8 @@ impl Cluster {
             replica_sets,
             revisions: Informer::default(),
             services: Informer::default(),
+            slices_of: Index::new(&slices, endpoint_slice::service_of),
+            slices,
             stateful_sets: Informer::default(),
             storage_classes: Informer::default(),
             volumes: Informer::default(),
@@ -87,15 +117,23 @@ impl Cluster {
 
     /// Begins to follow the API until everything is to end; every handler and index has been added before.
     pub(crate) fn follow(&self, tasks: &mut JoinSet<()>) {
+        self.run(tasks, &self.accounts);
+        self.run(tasks, &self.budgets);
+        let certificates = watcher::Config::default().fields(&format!("metadata.name={CERTIFICATE}"));
+        self.run_of(tasks, &self.certificates, Api::all(self.client.clone()), certificates);
         self.run(tasks, &self.claims);
         self.run(tasks, &self.deployments);
+        self.run(tasks, &self.endpoints);
         self.run(tasks, &self.jobs);
+        let leases = Api::namespaced(self.client.clone(), NODE_LEASES);
+        self.run_of(tasks, &self.leases, leases, watcher::Config::default());
         self.run(tasks, &self.namespaces);
         self.run(tasks, &self.nodes);
         self.run(tasks, &self.pods);
         self.run(tasks, &self.replica_sets);
         self.run(tasks, &self.revisions);
         self.run(tasks, &self.services);
+        self.run(tasks, &self.slices);
         self.run(tasks, &self.stateful_sets);
         self.run(tasks, &self.storage_classes);
         self.run(tasks, &self.volumes);
@@ -105,21 +143,33 @@ impl Cluster {
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
-        let api = Api::all(self.client.clone());
-        tasks.spawn(informer.clone().run(api, watcher::Config::default(), self.stop.clone()));
+        self.run_of(tasks, informer, Api::all(self.client.clone()), watcher::Config::default());
+    }
+
+    fn run_of<K>(&self, tasks: &mut JoinSet<()>, informer: &Informer<K>, api: Api<K>, config: watcher::Config)
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    {
+        tasks.spawn(informer.clone().run(api, config, self.stop.clone()));
     }
 
     /// Waits until the first list of everything has arrived.
     pub(crate) async fn synced(&self) {
+        self.accounts.synced().await;
+        self.budgets.synced().await;
+        self.certificates.synced().await;
         self.claims.synced().await;
         self.deployments.synced().await;
+        self.endpoints.synced().await;
         self.jobs.synced().await;
+        self.leases.synced().await;
         self.namespaces.synced().await;
         self.nodes.synced().await;
         self.pods.synced().await;
         self.replica_sets.synced().await;
         self.revisions.synced().await;
         self.services.synced().await;
+        self.slices.synced().await;
         self.stateful_sets.synced().await;
         self.storage_classes.synced().await;
         self.volumes.synced().await;

@@ -82,13 +82,23 @@ impl Events {
         self.tell("Warning", object, reason, message.into());
     }
 
-    fn tell<K>(&self, kind: &'static str, object: &K, reason: &str, mut message: String)
+    /// Tells of something that somebody should look at, of an object whose kind has no type here.
+    pub(crate) fn warning_about(&self, object: &ObjectReference, reason: &str, message: impl Into<String>) {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let object = Regarding {
+            api_version: text(&object.api_version),
+            kind: text(&object.kind),
+            key: Key::new(text(&object.namespace), text(&object.name)),
+            uid: text(&object.uid),
+            resource_version: text(&object.resource_version),
+        };
+        self.send("Warning", object, reason, message.into());
+    }
+
+    fn tell<K>(&self, kind: &'static str, object: &K, reason: &str, message: String)
     where
         K: Resource<DynamicType = ()>,
     {
-        if message.len() > LONGEST {
-            message.truncate(message.floor_char_boundary(LONGEST));
-        }
         let meta = object.meta();
         let object = Regarding {
             api_version: K::api_version(&()).into_owned(),
@@ -97,6 +107,13 @@ impl Events {
             uid: meta.uid.clone().unwrap_or_default(),
             resource_version: meta.resource_version.clone().unwrap_or_default(),
         };
+        self.send(kind, object, reason, message);
+    }
+
+    fn send(&self, kind: &'static str, object: Regarding, reason: &str, mut message: String) {
+        if message.len() > LONGEST {
+            message.truncate(message.floor_char_boundary(LONGEST));
+        }
         let (controller, reason, object) = (self.controller, reason.to_owned(), Arc::new(object));
         if self.sender.try_send(Said { controller, kind, reason, message, object }).is_err() {
             tracing::debug!(controller, "an event is lost: too many wait, or nobody writes any more");

@@ -11,10 +11,15 @@ mod adoption;
 mod calls;
 mod cluster;
 mod deployment;
+mod discovery;
+mod endpoint_slice;
+mod endpoints;
 mod events;
 mod expectations;
+mod garbage;
 mod hash;
 mod job;
+mod members;
 mod numbers;
 mod owner;
 mod pod_control;
@@ -22,6 +27,7 @@ mod pods;
 mod rank;
 mod replica_set;
 mod stateful_set;
+mod writes;
 
 use std::sync::Arc;
 
@@ -41,7 +47,12 @@ type Controller = BoxFuture<'static, ()>;
 fn register(cluster: &Arc<Cluster>) -> Vec<Controller> {
     vec![
         deployment::register(cluster),
+    vec![
+        endpoint_slice::register(cluster),
+        endpoints::register(cluster),
+        garbage::register(cluster),
         job::register(cluster),
+    ]
         replica_set::register(cluster),
         stateful_set::register(cluster),
     ]
