@@ -1,6 +1,7 @@
 //! What controllers share: the client, and a copy of every kind that several of them read.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet, StatefulSet};
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::endpoint_slice;
 use crate::events::{self, Events};
+use crate::node_lifecycle;
 use crate::owner;
 
 /// The namespace of the leases by which nodes say that they are alive.
@@ -32,7 +34,12 @@ pub(crate) const CERTIFICATE: &str = "kube-root-ca.crt";
 /// How controllers behave.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Options {}
+pub struct Options {
+    /// Where the directories of volumes are made on this machine; without it no volume is provisioned.
+    pub local_path: Option<PathBuf>,
+    /// The name of the node that this machine is; without it every node that is not simulated is taken for it.
+    pub local_node: Option<String>,
+}
 
 /// What controllers share.
 #[derive(Clone)]
@@ -59,6 +66,8 @@ pub(crate) struct Cluster {
     pub(crate) pods_of: Index<Pod, String>,
     /// Pods that nobody controls, by namespace.
     pub(crate) pods_alone: Index<Pod, String>,
+    /// Pods by their node.
+    pub(crate) pods_on: Index<Pod, String>,
     pub(crate) replica_sets: Informer<ReplicaSet>,
     /// `ReplicaSets` by the uid of who controls them.
     pub(crate) replica_sets_of: Index<ReplicaSet, String>,
@@ -101,6 +110,7 @@ impl Cluster {
             nodes: Informer::default(),
             pods_of: Index::new(&pods, owner::controller_uid),
             pods_alone: Index::new(&pods, owner::namespace_if_alone),
+            pods_on: Index::new(&pods, node_lifecycle::node_of),
             pods,
             replica_sets_of: Index::new(&replica_sets, owner::controller_uid),
             replica_sets,

@@ -8,10 +8,12 @@
 //! what is to run once the cluster has been seen. So nothing follows the API before all handlers are there.
 
 mod adoption;
+mod binding;
 mod calls;
 mod cluster;
 mod deployment;
 mod discovery;
+mod disruption;
 mod endpoint_slice;
 mod endpoints;
 mod events;
@@ -19,13 +21,18 @@ mod expectations;
 mod garbage;
 mod hash;
 mod job;
+mod local_path;
 mod members;
+mod namespace;
+mod node_lifecycle;
 mod numbers;
 mod owner;
 mod pod_control;
+mod pod_garbage;
 mod pods;
 mod rank;
 mod replica_set;
+mod service_account;
 mod stateful_set;
 mod writes;
 
@@ -45,17 +52,23 @@ type Controller = BoxFuture<'static, ()>;
 
 /// Registers every controller, a line each.
 fn register(cluster: &Arc<Cluster>) -> Vec<Controller> {
-    vec![
+    let mut controllers = vec![
+        binding::register(cluster),
         deployment::register(cluster),
-    vec![
+        disruption::register(cluster),
         endpoint_slice::register(cluster),
         endpoints::register(cluster),
         garbage::register(cluster),
         job::register(cluster),
-    ]
+        namespace::register(cluster),
+        node_lifecycle::register(cluster),
+        pod_garbage::register(cluster),
         replica_set::register(cluster),
+        service_account::register(cluster),
         stateful_set::register(cluster),
-    ]
+    ];
+    controllers.extend(local_path::register(cluster));
+    controllers
 }
 
 /// Runs all controllers until `stop`.

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{ObjectReference, Pod, Service, ServicePort};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
 use stanchion_informers::{Change, Informer, Key, Queue};
 
 /// Label of a node that says where it stands.
@@ -184,4 +187,18 @@ fn looks_alike(old: &Pod, new: &Pod) -> bool {
         && is_ready(old) == is_ready(new)
         && addresses(old).eq(addresses(new))
         && node(old) == node(new)
+}
+
+/// Returns the patch that sets a condition of a Pod.
+pub(crate) fn with_condition(pod: &Pod, condition: &Value, now: Timestamp) -> Value {
+    let old = pod.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
+    let mut conditions: Vec<Value> = old.iter().map(|condition| json!(condition)).collect();
+    let mut new = condition.clone();
+    new["lastTransitionTime"] = json!(Time(now));
+    match conditions.iter_mut().find(|it| it["type"] == new["type"]) {
+        Some(old) if old["status"] == new["status"] => {}
+        Some(old) => *old = new,
+        None => conditions.push(new),
+    }
+    json!({"metadata": {"uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version}, "status": {"conditions": conditions}})
 }
