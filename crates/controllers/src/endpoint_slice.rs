@@ -88,7 +88,7 @@ async fn reconcile(cluster: Arc<Cluster>, key: Key) -> Result<Next, CallError> {
                 made => drop(made?),
             },
             Action::Update(slice) => writes::replace(&api, &slice).await.map(drop)?,
-            Action::Delete(slice) => cluster.delete(&*slice).await?,
+            Action::Delete(slice) => drop(cluster.delete(&*slice).await?),
         }
     }
     Ok(Next::Change)

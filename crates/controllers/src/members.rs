@@ -161,7 +161,7 @@ pub(crate) fn follow_pods(pods: &Informer<Pod>, services: &Informer<Service>, qu
     pods.on_change(move |change| match change {
         Change::Added(pod) | Change::Deleted(pod) => add_services(&services, &queue, &[pod]),
         Change::Modified { old, new } if !looks_alike(old, new) => {
-            add_services(&services, &queue, &[old, new])
+            add_services(&services, &queue, &[old, new]);
         }
         Change::Modified { .. } => {}
     });

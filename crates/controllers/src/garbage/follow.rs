@@ -25,8 +25,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Kinds that own nothing and are owned by nothing: there are many of them, and they end by themselves.
-const IGNORED: &[&str] = &["events."];
-const IGNORED_EVENTS: &str = "events.events.k8s.io";
+const IGNORED: &[&str] = &["events.", "events.events.k8s.io"];
 const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
 /// Which kinds there are, and of which all objects have been seen.
@@ -84,7 +83,7 @@ fn renew(
     for kind in kinds {
         let title = kind.title();
         let able = ["list", "watch", "delete", "patch"].iter().all(|verb| kind.can(verb));
-        if !able || IGNORED.contains(&title.as_str()) || title == IGNORED_EVENTS {
+        if !able || IGNORED.contains(&title.as_str()) {
             continue;
         }
         if !followed.contains_key(&title) {

@@ -139,6 +139,9 @@ mod tests {
         taints.into_iter().flatten().map(told).collect()
     }
 
+    /// Conditions, whether the node is cordoned, taints, what is wanted, and the taints that come of it.
+    type Row<'a> = (Vec<(&'a str, &'a str)>, bool, &'a Value, Wanted, Vec<&'a str>);
+
     #[test]
     fn taints_follow_conditions() {
         let own = json!([{"key": "own", "effect": "NoSchedule"}]);
@@ -146,7 +149,6 @@ mod tests {
         let down = json!([{"key": UNREACHABLE, "effect": "NoSchedule"},
             {"key": UNREACHABLE, "effect": "NoExecute", "timeAdded": "1970-01-01T00:00:03Z"}]);
         let now = Timestamp::from_second(9).expect("a moment");
-        type Row<'a> = (Vec<(&'a str, &'a str)>, bool, &'a Value, Wanted, Vec<&'a str>);
         let table: Vec<Row<'_>> = vec![
             (vec![("Ready", "True")], false, &own, Wanted::AsIs, vec![]),
             (vec![], false, &born, Wanted::AsIs, vec![]),
