@@ -6,7 +6,6 @@
 mod decide;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -22,8 +21,6 @@ use crate::writes;
 
 /// Services looked at at a time.
 const AT_ONCE: usize = 5;
-/// When to look again with what must have arrived by then.
-const AGAIN: Duration = Duration::from_millis(100);
 
 /// Label of the Service that a slice belongs to.
 const SERVICE: &str = "kubernetes.io/service-name";
@@ -70,7 +67,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
         }
     });
     let (stop, cluster) = (cluster.stop.clone(), Arc::clone(cluster));
-    let look = move |key| reconcile(Arc::clone(&cluster), key);
+    let look = move |key| writes::again(reconcile(Arc::clone(&cluster), key));
     Box::pin(work("endpointslice", queue, AT_ONCE, look, stop))
 }
 
@@ -82,12 +79,8 @@ async fn reconcile(cluster: Arc<Cluster>, key: Key) -> Result<Next, CallError> {
     let api: Api<EndpointSlice> = Api::namespaced(cluster.client.clone(), &key.namespace);
     for action in actions(&cluster, &key) {
         match action {
-            Action::Create(slice) => match cluster.create(&slice).await {
-                // The copy is behind.
-                Err(error) if error.is_already_exists() => return Ok(Next::After(AGAIN)),
-                made => drop(made?),
-            },
-            Action::Update(slice) => writes::replace(&api, &slice).await.map(drop)?,
+            Action::Create(slice) => drop(cluster.create(&slice).await?),
+            Action::Update(slice) => drop(writes::replace(&api, &slice).await?),
             Action::Delete(slice) => drop(cluster.delete(&*slice).await?),
         }
     }

@@ -5,7 +5,6 @@
 mod decide;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Endpoints;
 use kube::Api;
@@ -20,8 +19,6 @@ use crate::writes;
 
 /// Services looked at at a time.
 const AT_ONCE: usize = 5;
-/// When to look again with what must have arrived by then.
-const AGAIN: Duration = Duration::from_millis(100);
 
 /// Adds the handlers of the controller.
 pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
@@ -32,7 +29,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     cluster.endpoints.on_change(move |change| changed.add(Key::of(&**change.object())));
     members::follow_pods(&cluster.pods, &cluster.services, &queue);
     let (stop, cluster) = (cluster.stop.clone(), Arc::clone(cluster));
-    let look = move |key| reconcile(Arc::clone(&cluster), key);
+    let look = move |key| writes::again(reconcile(Arc::clone(&cluster), key));
     Box::pin(work("endpoints", queue, AT_ONCE, look, stop))
 }
 
@@ -52,11 +49,7 @@ async fn reconcile(cluster: Arc<Cluster>, key: Key) -> Result<Next, CallError> {
     pods.retain(|pod| members::selects(selector, pod.metadata.labels.as_ref()));
     match decide(&service, &pods, old.as_deref()) {
         None => {}
-        Some(Action::Create(endpoints)) => match cluster.create(&endpoints).await {
-            // The copy is behind.
-            Err(error) if error.is_already_exists() => return Ok(Next::After(AGAIN)),
-            made => drop(made?),
-        },
+        Some(Action::Create(endpoints)) => drop(cluster.create(&endpoints).await?),
         Some(Action::Update(endpoints)) => {
             let api: Api<Endpoints> = Api::namespaced(cluster.client.clone(), &key.namespace);
             writes::replace(&api, &endpoints).await?;

@@ -32,6 +32,7 @@ use crate::Controller;
 use crate::calls::{CallError, call_of};
 use crate::cluster::Cluster;
 use crate::events::Events;
+use crate::writes;
 
 /// Objects looked at at a time.
 const AT_ONCE: usize = 20;
@@ -79,7 +80,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
         let looking = Arc::clone(&collector);
         let look = move |uid| {
             let collector = Arc::clone(&looking);
-            async move { collector.look(uid).await }
+            writes::again(async move { collector.look(uid).await })
         };
         tokio::join!(follow::run(collector), work("garbage", queue, AT_ONCE, look, stop));
     })

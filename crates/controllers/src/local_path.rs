@@ -212,7 +212,10 @@ impl Provisioner {
             return writes::delete(api, volume, None).await;
         }
         match writes::replace(api, &decide::finished(volume)).await {
-            Err(error) if !error.is_not_found() => Err(error),
+            // It has changed meanwhile, which brings the next look.
+            Err(error) if !error.is_not_found() && error.status().is_none_or(|status| status.code != 409) => {
+                Err(error)
+            }
             Ok(_) | Err(_) => Ok(()),
         }
     }
