@@ -69,7 +69,7 @@ trait IntoBash {
 
 impl IntoBash for ContainerConfig {
     fn into_bash(mut self) -> Self {
-        self.command[0] = "/bin/bash".to_owned();
+        "/bin/bash".clone_into(&mut self.command[0]);
         self.command[2] = self.command[2].replace("sh -c", "bash -c");
         self
     }

@@ -1,5 +1,7 @@
 //! What the suites share: a runtime in a scratch directory that takes everything away at the end, and containers.
 
+#![expect(dead_code, reason = "each suite uses its part")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -71,6 +73,7 @@ impl Bench {
     }
 
     /// Returns what a container has written, without times.
+    #[expect(clippy::unused_self, reason = "reads as what the bench's container wrote")]
     pub(crate) fn output(&self, config: &ContainerConfig) -> String {
         let text = std::fs::read_to_string(&config.log.path).unwrap_or_default();
         let lines = text.lines().map(|line| line.splitn(4, ' ').nth(3).unwrap_or(line).to_owned() + "\n");
@@ -83,6 +86,7 @@ impl Bench {
     }
 
     /// Says on the test's output that a part is not tested here, and returns whether that is so.
+    #[expect(clippy::print_stdout, reason = "a part that is not tested says so")]
     pub(crate) fn skips(&self, features: &[Feature]) -> bool {
         features.iter().any(|feature| match self.runtime.abilities().reason(*feature) {
             Some(reason) => {
