@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use nix::sched::CloneFlags;
 use rustix::fs::{Gid, Mode, OFlags, Uid};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,8 @@ fn enter(launch: &Launch, container: &OwnedFd) -> Result<(), SystemError> {
     if flags.is_empty() {
         return Ok(());
     }
+    // Until the exec this is a program of the machine: the container's processes must not reach it by /proc.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).doing(|| "hide from the container".to_owned())?;
     nix::sched::setns(container, flags).doing(|| "enter the container (needs Linux 5.8)".to_owned())
 }
 
