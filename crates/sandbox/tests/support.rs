@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use stanchion_sandbox::{
-    ContainerConfig, ContainerId, Exit, Feature, LogConfig, Mount, Options, Propagation, Runtime,
+    ContainerConfig, ContainerId, Exit, Feature, LogConfig, Mount, Options, Propagation, Runtime, User,
 };
 
 /// Longer than anything takes that is not stuck.
@@ -57,6 +57,9 @@ impl Bench {
         let log = LogConfig::new(self.scratch.path().join(format!("logs/c{number}/0.log")));
         let command = command.iter().map(|part| (*part).to_owned()).collect();
         let mut config = ContainerConfig::new(id, "11111111-2222", command, log);
+        // Root stays root; without privileges nobody else is possible.
+        let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        config.user = User { uid, gid, groups: Vec::new() };
         config.labels = BTreeMap::from([("number".to_owned(), number.to_string())]);
         config
     }
