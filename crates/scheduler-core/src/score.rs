@@ -100,9 +100,9 @@ pub(crate) fn columns(cluster: &mut Cluster, plan: &Plan, pod: &Pod, nodes: &[us
 /// Returns the sums of all scores, each by its weight.
 pub(crate) fn totals(cluster: &mut Cluster, plan: &Plan, pod: &Pod, nodes: &[usize]) -> Vec<i64> {
     let mut totals: Vec<i64> = nodes.iter().map(|index| plan.cell(*index).fixed()).collect();
-    let scorers =
+    let relatives =
         [Scorer::TaintToleration, Scorer::NodeAffinity, Scorer::PodTopologySpread, Scorer::InterPodAffinity];
-    for (scorer, column) in scorers.into_iter().zip(relative(cluster, plan, pod, nodes)) {
+    for (scorer, column) in relatives.into_iter().zip(relative(cluster, plan, pod, nodes)) {
         let weight = scorer.weight();
         match column {
             // What is the same for all decides nothing, but belongs to the sum.
