@@ -47,10 +47,12 @@ impl Cluster {
         let file = dir.path().join("kubeconfig");
         server.write_kubeconfig(&file)?;
         let chosen = KubeConfigOptions::default();
-        let config = Config::from_custom_kubeconfig(Kubeconfig::read_from(&file)?, &chosen).await?;
-        let client = Client::try_from(config)?;
+        let mut config = Config::from_custom_kubeconfig(Kubeconfig::read_from(&file)?, &chosen).await?;
+        let client = Client::try_from(config.clone())?;
+        // The scheduler may do what the roles of the scheduler allow, and no more.
+        config.auth_info.impersonate = Some("system:kube-scheduler".to_owned());
         let stop = CancellationToken::new();
-        let scheduler = tokio::spawn(run(client.clone(), Options::default(), stop.clone()));
+        let scheduler = tokio::spawn(run(Client::try_from(config)?, Options::default(), stop.clone()));
         Ok(Self { client, server, store, stop, scheduler, _dir: dir })
     }
 
