@@ -16,6 +16,10 @@ use super::{Arguments, local};
 
 /// The addresses of Pods on simulated nodes: this machine's, so that connections are refused at once.
 const SIMULATED: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 128, 0, 0), 9);
+/// The directory of local volumes below that of the cluster.
+const VOLUMES: &str = "volumes";
+/// Who the scheduler is.
+const SCHEDULER: &str = "system:kube-scheduler";
 /// The group of those who may do everything.
 const MASTERS: &str = "system:masters";
 
@@ -41,6 +45,7 @@ impl Parts {
         furnish::furnish(&client("system:apiserver", &[MASTERS], "stanchion"), dns_ip).await?;
         let mut parts = Self { tasks: JoinSet::new() };
         parts.network(client(furnish::NETWORK, &[], "kube-proxy"), dns, stop);
+        let node_name = node.as_ref().map(|node| node.name.clone());
         if let Some(node) = node {
             let client = client(&format!("system:node:{}", node.name), &[furnish::NODES], "kubelet");
             let run = stanchion_node::run(client, node, stop.clone());
@@ -52,7 +57,18 @@ impl Parts {
             let run = stanchion_node::simulate(client, options, stop.clone());
             parts.run("simulated nodes", async { Ok(run.await?) });
         }
-        parts.controllers(client(furnish::CONTROLLERS, &[], "kube-controller-manager"), stop);
+        let local_path = std::path::absolute(arguments.data_dir.join(VOLUMES))
+            .context("cannot find the data directory")?;
+        let mut options = stanchion_controllers::Options::default();
+        options.local_path = Some(local_path);
+        options.local_node = node_name;
+        parts.controllers(client(furnish::CONTROLLERS, &[], "kube-controller-manager"), options, stop);
+        let options = stanchion_scheduler::Options {
+            percentage_of_nodes_to_score: arguments.percentage_of_nodes_to_score,
+            ..stanchion_scheduler::Options::default()
+        };
+        let run = stanchion_scheduler::run(client(SCHEDULER, &[], "kube-scheduler"), options, stop.clone());
+        parts.run("scheduler", async { Ok(run.await?) });
         Ok(parts)
     }
 
@@ -62,8 +78,13 @@ impl Parts {
         self.run("network", async { Ok(run.await?) });
     }
 
-    fn controllers(&mut self, client: Client, stop: &CancellationToken) {
-        let run = stanchion_controllers::run(client, stanchion_controllers::Options::default(), stop.clone());
+    fn controllers(
+        &mut self,
+        client: Client,
+        options: stanchion_controllers::Options,
+        stop: &CancellationToken,
+    ) {
+        let run = stanchion_controllers::run(client, options, stop.clone());
         self.run("controllers", async {
             run.await;
             Ok(())
