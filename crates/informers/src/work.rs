@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::queue::Queue;
 
+/// From which delay on a failure is worth a warning: the fifth in a row.
+const LOUD: Duration = Duration::from_millis(80);
+
 /// When a key is to be looked at again although nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -64,6 +67,12 @@ pub async fn work<T, F, Fut, E>(
                     }
                     Some(Ok(Err(error))) => {
                         let delay = queue.retry(key.clone());
+                        if delay < LOUD {
+                            // Somebody else was faster, mostly: the next look sees what they did.
+                            tracing::debug!(controller = name, %key, ?delay, error = &error as &dyn Error, "tried in vain");
+                            queue.done(&key);
+                            continue;
+                        }
                         tracing::warn!(controller = name, %key, ?delay, error = &error as &dyn Error, "cannot reconcile");
                     }
                     Some(Err(error)) => {

@@ -18,9 +18,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -132,7 +134,9 @@ async fn session(node: &Node, id: &ContainerId, config: ExecConfig, upgrade: OnU
     let Some(last) = last else { return };
     let ending = async {
         sink.send(Message::Binary(last)).await?;
-        sink.send(Message::Close(None)).await?;
+        // Clients take any other end, also one without a code, for a failure of the connection.
+        let normal = CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() };
+        sink.send(Message::Close(Some(normal))).await?;
         sink.close().await
     };
     match tokio::time::timeout(PATIENCE, ending).await {
