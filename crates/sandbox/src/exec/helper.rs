@@ -23,6 +23,8 @@ use crate::wire;
 /// A command that runs.
 struct Running {
     fd: OwnedFd,
+    /// The container's first process: nothing goes on without it, where there is no namespace to end either.
+    container: OwnedFd,
     pid: Pid,
     /// The command and what it has started; nothing where there is no cgroup.
     group: Option<Group>,
@@ -102,7 +104,7 @@ fn start(request: Request, stdio: Vec<OwnedFd>) -> Result<Running, StartFailure>
             return Err(failure);
         }
     };
-    Ok(Running { fd, pid, group, terminal, deadline })
+    Ok(Running { fd, container, pid, group, terminal, deadline })
 }
 
 fn spawn(dir: &Dir, status: OwnedFd) -> io::Result<Child> {
@@ -130,16 +132,16 @@ fn await_exec(status: &OwnedFd) -> Result<Option<OwnedFd>, StartFailure> {
     }
 }
 
-/// Waits for the end of the command, of the runtime or of its time, whichever is first.
+/// Waits for the end of the command, of the container, of the runtime or of its time, whichever is first.
 fn watch(control: &OwnedFd, running: Running) -> Result<(), SystemError> {
-    let Running { fd, pid, group, terminal, deadline } = running;
+    let Running { fd, container, pid, group, terminal, deadline } = running;
     // The runtime has its own by now.
     drop(terminal);
     let mut answer = None;
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
-        let mut fds = [PollFd::new(&fd, PollFlags::IN), PollFd::new(control, PollFlags::IN)];
+        let mut fds = [&fd, control, &container].map(|fd| PollFd::new(fd, PollFlags::IN));
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno).doing(|| "wait for the command".to_owned()),
@@ -147,7 +149,7 @@ fn watch(control: &OwnedFd, running: Running) -> Result<(), SystemError> {
         if !fds[0].revents().is_empty() {
             break;
         }
-        if !fds[1].revents().is_empty() || left == Some(Duration::ZERO) {
+        if fds[1..].iter().any(|fd| !fd.revents().is_empty()) || left == Some(Duration::ZERO) {
             answer = (left == Some(Duration::ZERO)).then_some(Reply::Deadline);
             end(&fd, group.as_ref())?;
             break;
