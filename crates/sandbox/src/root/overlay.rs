@@ -178,30 +178,33 @@ mod tests {
     /// What some kernels need. A thread has a mount namespace of its own as soon as it leaves the common one.
     #[test]
     fn the_way_around_nested_layers_keeps_them_apart() {
+        // Removed after the thread and its mounts are gone.
+        let directory = tempfile::tempdir().expect("a directory");
+        let scratch = directory.path();
         let work = || -> Option<()> {
             if let Err(errno) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS) {
                 println!("SKIPPED: no mount namespace: {errno}");
                 return None;
             }
             mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).expect("private");
-            let scratch = tempfile::tempdir_in("/var/lib").expect("a directory on the root's disk");
-            let [upper, work, root] = ["upper", "work", "root"].map(|name| scratch.path().join(name));
+            let [upper, work, root] = ["upper", "work", "root"].map(|name| scratch.join(name));
             for path in [&upper, &work, &root] {
                 fs::create_dir(path).expect("made");
             }
-            layer::hide(&upper, Path::new("/"), &[scratch.path()]).expect("hidden");
-            let base = read_only_base(scratch.path(), Path::new("/")).expect("a base");
+            layer::hide(&upper, Path::new("/"), &[scratch]).expect("hidden");
+            let base = read_only_base(scratch, Path::new("/")).expect("a base");
             overlay(&[&base], Some((&upper, &work)), &root, MountFlags::NODEV).expect("mounted");
             fs::write(root.join("etc/of-the-container"), "x").expect("written");
             assert!(
                 upper.join("etc/of-the-container").exists() && !fs::exists("/etc/of-the-container").ok()?
             );
-            let ours = root.join(scratch.path().strip_prefix("/").ok()?);
-            assert_eq!(fs::read_dir(ours).expect("there").count(), 0, "the layers themselves are hidden");
+            let ours = root.join(scratch.strip_prefix("/").ok()?);
+            let layers = fs::read_dir(ours).map_or(0, Iterator::count);
+            assert_eq!(layers, 0, "the layers themselves are hidden");
             assert_eq!(fs::read_dir(root.join("root")).expect("there").count(), 0);
             Some(())
         };
-        std::thread::spawn(work).join().expect("no panic");
+        std::thread::scope(|scope| scope.spawn(work).join().expect("no panic"));
     }
 
     #[test]
