@@ -40,6 +40,8 @@ pub struct Options {
     pub bind: SocketAddr,
     /// The address of the node, as others reach it.
     pub address: IpAddr,
+    /// Directories of this machine that containers do not see, besides that of the node.
+    pub hidden: Vec<PathBuf>,
     /// The addresses of its Pods.
     pub pod_range: Ipv4Net,
     /// The servers of the cluster's DNS; without any, Pods ask those of the machine.
@@ -73,6 +75,7 @@ impl Options {
             credentials,
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 10250)),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            hidden: Vec::new(),
             pod_range: Ipv4Net::new_assert(Ipv4Addr::new(127, 64, 0, 0), 24),
             cluster_dns: Vec::new(),
             cluster_domain: "cluster.local".to_owned(),

@@ -79,6 +79,7 @@ fn sandbox_options(options: &Options) -> stanchion_sandbox::Options {
     let mut sandbox = stanchion_sandbox::Options::new(state, options.cgroup_parent.clone());
     sandbox.program.clone_from(&options.program);
     sandbox.hidden = vec![options.state.clone()];
+    sandbox.hidden.extend(options.hidden.iter().cloned());
     sandbox
 }
 

@@ -49,8 +49,14 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     }
     tracing::info!(scheduler = options.scheduler_name, "scheduling");
     let mut scheduling = Scheduling::new(client, options, &caches, inbox);
+    let mut run = std::pin::pin!(scheduling.run(&stop));
     tokio::select! {
-        () = scheduling.run(&stop) => Ok(()),
-        error = followers.failed() => Err(error),
+        () = &mut run => return Ok(()),
+        error = followers.failed() => if !stop.is_cancelled() {
+            return Err(error);
+        },
     }
+    // Followers ended because they were told to, as the rest will.
+    run.await;
+    Ok(())
 }

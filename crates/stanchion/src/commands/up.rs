@@ -81,6 +81,7 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let mut parts = Parts::start(arguments, &server, dns, Some(node), &stop).await?;
     tracing::info!(address = %server.address(), kubeconfig = %kubeconfig.display(), "the cluster is up");
     let failed = tokio::select! {
+        biased;
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
         failed = parts.failed() => Some(failed),

@@ -42,6 +42,8 @@ pub(crate) fn options(
         bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         pod_range: Ipv4Net::new(pods.network(), BLOCK).context("the range of Pods is too small")?,
         cluster_dns: dns.map(|dns| dns.ip()).into_iter().collect::<Vec<IpAddr>>(),
+        // The keys of the cluster are there.
+        hidden: vec![std::path::absolute(data_dir).context("cannot find the data directory")?],
         images: images(&data_dir.join(IMAGES))?,
         ..Options::new(name, state(data_dir), credentials)
     })

@@ -1,0 +1,21 @@
+//! `stanchion up`: what is applied with kubectl is placed, runs as processes, heals, rolls out and ends.
+
+#[cfg(test)]
+#[path = "up/crashes.rs"]
+mod crashes;
+#[cfg(test)]
+#[path = "up/ground.rs"]
+mod ground;
+#[cfg(test)]
+#[path = "up/simulated.rs"]
+mod simulated;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+#[path = "up/workloads.rs"]
+mod workloads;
+
+use std::time::Duration;
+
+/// Longer than any of these takes, by far.
+const LIMIT: Duration = Duration::from_secs(200);

@@ -1,0 +1,147 @@
+//! A cluster of `stanchion up`, and kubectl as its administrator.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tempfile::{NamedTempFile, TempDir};
+use tokio::process::{Child, Command};
+
+use crate::support::command::{Outcome, read, reopen, run_with, signal, spawn, split, stanchion, temporary};
+use crate::support::server::folder;
+use crate::support::wait_for;
+
+/// What is told once all parts run.
+const READY: &str = "the cluster is up";
+
+/// A cluster in a folder of its own. Nothing of it is left when this value goes, also after a failed test.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    child: Child,
+    log: NamedTempFile,
+    arguments: Vec<String>,
+    folder: TempDir,
+}
+
+impl Ground {
+    /// Starts a cluster, and waits until it is up and its node is ready.
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let (folder, log) = (folder(), temporary());
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let child = begin(&folder, &arguments, &log);
+        let mut ground = Self { child, log, arguments, folder };
+        ground.ready().await;
+        ground
+    }
+
+    async fn ready(&mut self) {
+        let (child, log) = (&mut self.child, &self.log);
+        wait_for("the cluster is not up", async || {
+            let ended = child.try_wait().expect("a child can be waited for");
+            assert!(ended.is_none(), "the cluster ended: {ended:?} {}", read(log));
+            read(log).contains(READY).then_some(())
+        })
+        .await;
+        self.kubectl("wait --for=condition=Ready node --all --timeout=30s").await.done();
+    }
+
+    /// Ends the process by a signal and starts it again.
+    pub(crate) async fn again(&mut self, name: &str) {
+        signal(&self.child, name).await;
+        self.child.wait().await.expect("a child can be waited for");
+        self.log = temporary();
+        self.child = begin(&self.folder, &self.arguments, &self.log);
+        self.ready().await;
+    }
+
+    /// Runs kubectl to its end.
+    pub(crate) async fn kubectl(&self, words: &str) -> Outcome {
+        self.kubectl_with("", words).await
+    }
+
+    /// As [`Ground::kubectl`], with `input` on stdin.
+    pub(crate) async fn kubectl_with(&self, input: &str, words: &str) -> Outcome {
+        let mut command = Command::new(program());
+        command.kill_on_drop(true).env("KUBECONFIG", self.folder.path().join("kubeconfig"));
+        command.arg("--cache-dir").arg(self.folder.path().join("cache")).args(split(words));
+        run_with(input, &mut command).await
+    }
+
+    /// Applies manifests.
+    pub(crate) async fn apply(&self, manifests: &str) {
+        self.kubectl_with(manifests, "apply -f -").await.done();
+    }
+
+    /// Returns a field of an object by its JSON path.
+    pub(crate) async fn field(&self, object: &str, path: &str) -> String {
+        self.kubectl(&format!("get {object} -o jsonpath={{{path}}}")).await.done()
+    }
+
+    /// Waits until a field has a value.
+    pub(crate) async fn wait_field(&self, object: &str, path: &str, value: &str) {
+        let what = format!("{path} of {object} is not {value:?}");
+        wait_for(&what, async || {
+            let found = self.kubectl(&format!("get {object} -o jsonpath={{{path}}}")).await;
+            (found.code == Some(0) && found.stdout == value).then_some(())
+        })
+        .await;
+    }
+
+    /// Returns the directory of the cluster.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Runs `stanchion down` or `reset`.
+    pub(crate) async fn end(&self, verb: &str) -> Outcome {
+        let mut command = stanchion();
+        command.arg(verb).arg("--data-dir").arg(self.data_dir());
+        run_with("", &mut command).await
+    }
+
+    /// Returns the processes of this machine that have the cluster's directory in their command line.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let data = self.data_dir().display().to_string();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").expect("/proc can be read").flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            if line.contains(&data) {
+                found.push(line);
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if !self.data_dir().exists() {
+            return;
+        }
+        let mut reset = std::process::Command::new(env!("CARGO_BIN_EXE_stanchion"));
+        reset.arg("reset").arg("--data-dir").arg(self.data_dir()).stdout(Stdio::null()).stderr(Stdio::null());
+        if let Err(error) = reset.status() {
+            println!("cannot reset {}: {error}", self.data_dir().display());
+        }
+        if std::thread::panicking() {
+            println!("{}", read(&self.log));
+        }
+    }
+}
+
+fn begin(folder: &TempDir, arguments: &[String], log: &NamedTempFile) -> Child {
+    let mut command = stanchion();
+    command.args(["up", "--secure-port", "0"]).arg("--data-dir").arg(folder.path().join("data"));
+    command.arg("--write-kubeconfig").arg(folder.path().join("kubeconfig")).args(arguments);
+    spawn(command.stdout(Stdio::null()).stderr(reopen(log)))
+}
+
+/// Returns the kubectl that is chosen, that of the tests' set-up, or that of the machine.
+fn program() -> PathBuf {
+    if let Some(chosen) = std::env::var_os("STANCHION_KUBECTL") {
+        return chosen.into();
+    }
+    let target = Path::new(env!("CARGO_BIN_EXE_stanchion")).ancestors().nth(2).expect("a target folder");
+    let unpacked = target.join("peers/kubectl/kubectl");
+    if unpacked.exists() { unpacked } else { "kubectl".into() }
+}
