@@ -11,12 +11,15 @@ use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stanchion_informers::Key;
+use stanchion_informers::{Key, Next};
 
 use crate::cluster::Cluster;
 
 /// How long a call may take. Ours read or write single objects, so an answer that takes longer will not come.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long to wait for informers that are behind.
+pub(crate) const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// A call of the API that failed.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +77,18 @@ impl CallError {
     pub(crate) fn is_namespace_terminating(&self) -> bool {
         let causes = self.status().and_then(|status| status.details.as_ref()).map(|details| &details.causes);
         causes.is_some_and(|causes| causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
+    }
+}
+
+/// Takes a conflict for what it is: informers show less than the API has. They will show the rest, and that is looked
+/// at; the pause is for what they might never show.
+pub(crate) fn later_if_stale(outcome: Result<Next, CallError>) -> Result<Next, CallError> {
+    match outcome {
+        Err(error) if error.is_conflict() => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "informers are behind");
+            Ok(Next::After(CATCH_UP))
+        }
+        outcome => outcome,
     }
 }
 
@@ -177,3 +192,6 @@ impl Cluster {
         call::<K, _>("update the status of", &key, answer).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,7 @@ use stanchion_informers::{Change, Informer, Key, Next, Queue, work};
 use stanchion_machinery::selector::Labels;
 
 use crate::Controller;
-use crate::calls::CallError;
+use crate::calls::{CallError, later_if_stale};
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::owner;
@@ -75,7 +75,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     });
     let events = cluster.events("deployment-controller");
     let context = Arc::new(Context { cluster: Arc::clone(cluster), events });
-    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key);
+    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key).map(later_if_stale);
     work("deployment", queue, AT_ONCE, reconcile, cluster.stop.clone()).boxed()
 }
 

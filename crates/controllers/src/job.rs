@@ -30,7 +30,7 @@ use stanchion_informers::{Change, Key, Next, Queue, work};
 use stanchion_machinery::selector::Labels;
 
 use crate::Controller;
-use crate::calls::CallError;
+use crate::calls::{CallError, later_if_stale};
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::expectations::{Expectations, PATIENCE};
@@ -83,7 +83,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     });
     let events = cluster.events("job-controller");
     let context = Arc::new(Context { cluster: Arc::clone(cluster), events, expectations, written });
-    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key);
+    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key).map(later_if_stale);
     let jobs = work("job", queue, AT_ONCE, reconcile, cluster.stop.clone());
     future::join(jobs, orphans).map(|((), ())| ()).boxed()
 }

@@ -18,7 +18,7 @@ use kube::{Resource, ResourceExt};
 use stanchion_informers::{Change, Key, Next, Queue, work};
 
 use crate::Controller;
-use crate::calls::CallError;
+use crate::calls::{CallError, later_if_stale};
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::expectations::{Expectations, PATIENCE};
@@ -68,7 +68,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
         expectations,
     });
     let stop = cluster.stop.clone();
-    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key);
+    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key).map(later_if_stale);
     work("replicaset", queue, AT_ONCE, reconcile, stop).boxed()
 }
 

@@ -22,7 +22,7 @@ use stanchion_informers::{Change, Key, Next, Queue, work};
 use stanchion_machinery::selector::Labels;
 
 use crate::Controller;
-use crate::calls::CallError;
+use crate::calls::{self, CATCH_UP, CallError};
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::owner;
@@ -41,6 +41,18 @@ enum SyncError {
     /// A claim is in the way of the new one of its name until it is gone.
     #[error("claim {0} is being deleted")]
     ClaimEnds(Key),
+    /// A Pod that is not the set's has the name of one of its Pods.
+    #[error("pod {0} is there already and belongs to somebody else")]
+    NameTaken(Key),
+}
+
+/// Takes a conflict, and a Pod of the name that is there already, as a sign that informers are behind.
+fn later_if_stale(outcome: Result<Next, SyncError>) -> Result<Next, SyncError> {
+    match outcome {
+        Err(SyncError::Call(error)) if error.is_already_exists() => Ok(Next::After(CATCH_UP)),
+        Err(SyncError::Call(error)) => calls::later_if_stale(Err(error)).map_err(SyncError::Call),
+        outcome => outcome,
+    }
 }
 
 struct Context {
@@ -83,7 +95,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     });
     let events = cluster.events("statefulset-controller");
     let context = Arc::new(Context { cluster: Arc::clone(cluster), events });
-    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key);
+    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key).map(later_if_stale);
     work("statefulset", queue, AT_ONCE, reconcile, cluster.stop.clone()).boxed()
 }
 
@@ -282,14 +294,22 @@ impl Context {
                 Ok(())
             }
             Err(error) => {
-                if !error.is_already_exists() && !error.is_namespace_terminating() {
+                let taken = error.is_already_exists() && self.is_foreign(set, pod).await?;
+                if taken || !error.is_already_exists() && !error.is_namespace_terminating() {
                     let why = error.message();
                     let message = format!("create Pod {name} in StatefulSet {set_name} failed error: {why}");
                     self.events.warning(set, "FailedCreate", message);
                 }
-                Err(error.into())
+                if taken { Err(SyncError::NameTaken(Key::of(pod))) } else { Err(error.into()) }
             }
         }
+    }
+
+    /// Returns whether somebody else has a Pod of this name.
+    async fn is_foreign(&self, set: &StatefulSet, pod: &Pod) -> Result<bool, CallError> {
+        let live = self.cluster.get::<Pod>(&Key::of(pod)).await?;
+        let owner = |live: &Pod| owner::controller(&live.metadata).map(|owner| owner.uid.clone());
+        Ok(live.is_some_and(|live| owner(&live) != set.uid()))
     }
 
     async fn delete_pod(&self, set: &StatefulSet, pod: &Pod) -> Result<(), SyncError> {
