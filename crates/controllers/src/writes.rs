@@ -25,9 +25,12 @@ impl<K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serializ
 const BEHIND: Duration = Duration::from_millis(20);
 
 /// Takes a write that came too late for no failure: the object has changed meanwhile, so it is looked at again.
+///
+/// Looks that write what they read from the API itself, or what others write as well, cannot count on an informer to bring
+/// the next one, so they come back sooner than `later_if_stale` would have them.
 pub(crate) async fn again(look: impl Future<Output = Result<Next, CallError>>) -> Result<Next, CallError> {
     match look.await {
-        Err(error) if error.status().is_some_and(|status| status.code == 409) => Ok(Next::After(BEHIND)),
+        Err(error) if error.is_conflict() || error.is_already_exists() => Ok(Next::After(BEHIND)),
         looked => looked,
     }
 }
