@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::report::carried;
+pub(crate) use self::report::{carried, with_removals};
 use self::worker::Worker;
 use crate::node::Node;
 
@@ -111,8 +111,8 @@ impl Dispatcher {
             () = self.stop.cancelled() => {}
             () = synced => self.serve().await,
         }
-        self.workers.join_all().await;
-        follow.join_all().await;
+        while self.workers.join_next().await.is_some() {}
+        while follow.join_next().await.is_some() {}
     }
 
     async fn serve(&mut self) {

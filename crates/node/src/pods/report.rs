@@ -5,8 +5,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodStatus};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use serde_json::json;
+use serde_json::{Value, json};
 use stanchion_node_core::Moment;
+use stanchion_node_core::container::Observed;
 use stanchion_node_core::status::{Known, status_of};
 
 use super::worker::{Message, Setup, Stage, Wake, Worker};
@@ -49,6 +50,28 @@ pub(crate) fn carried(told: &PodStatus, pod: &Pod) -> PodStatus {
     carried
 }
 
+/// Returns a status as a patch: what is not said any more is taken away by name.
+pub(crate) fn with_removals(told: &PodStatus, status: &PodStatus) -> Value {
+    let mut value = json!(status);
+    for (field, was, is) in
+        [("reason", &told.reason, &status.reason), ("message", &told.message, &status.message)]
+    {
+        if was.is_some() && is.is_none() {
+            value[field] = Value::Null;
+        }
+    }
+    let before = told.conditions.as_deref().unwrap_or_default();
+    for condition in value["conditions"].as_array_mut().into_iter().flatten() {
+        let Some(old) = before.iter().find(|old| condition["type"] == *old.type_) else { continue };
+        for (field, was) in [("reason", &old.reason), ("message", &old.message)] {
+            if was.is_some() && condition.get(field).is_none() {
+                condition[field] = Value::Null;
+            }
+        }
+    }
+    value
+}
+
 /// The conditions that the node writes.
 const OURS: [&str; 6] = [
     "PodReadyToStartContainers",
@@ -81,13 +104,7 @@ impl Worker {
         self.report.is_settled = false;
         let api: Api<Pod> = Api::namespaced(self.node.client.clone(), &self.reference.namespace);
         let (name, uid) = (self.reference.name.clone(), self.reference.uid.clone());
-        let mut value = json!(status);
-        if let Some(fields) = value.as_object_mut() {
-            // What is not said any more has to be taken away by name.
-            for field in ["reason", "message"] {
-                fields.entry(field).or_insert(serde_json::Value::Null);
-            }
-        }
+        let value = with_removals(&self.report.written, &status);
         let patch = json!({"metadata": {"uid": uid}, "status": value});
         self.report.writing = Some(Box::new(status));
         self.tasks.spawn(async move {
@@ -101,7 +118,9 @@ impl Worker {
         let mut pod = Pod::clone(&self.pod);
         pod.status = Some(carried(&self.report.written, &self.pod));
         let host_ips = self.node.host_ips();
-        let sandbox_ready = matches!(self.setup, Setup::Ready(..) | Setup::Refreshing(_)) && !over;
+        let is_set_up = matches!(self.setup, Setup::Ready(..) | Setup::Refreshing(_));
+        // What was found running needs no volumes to be made first.
+        let sandbox_ready = !over && (is_set_up || self.observed.values().any(Observed::is_alive));
         status_of(&Known {
             pod: &pod,
             plan: &self.plan,
@@ -124,10 +143,7 @@ impl Worker {
                 self.report.written = *told;
                 self.report.pause = PAUSE.0;
             }
-            Err(error) if error.is_not_found() || error.is_conflict() => {
-                // Another Pod has the name by now, or none: nobody listens any more.
-                self.is_gone = true;
-            }
+            // If another Pod has the name by now, or none, the informer tells.
             Err(error) => {
                 tracing::warn!(pod = %self.reference, %error, "cannot tell the status of a Pod yet");
                 self.report.not_before = clock::now() + self.report.pause;
@@ -173,5 +189,29 @@ impl Worker {
             }
         }
         self.stage = Stage::Clean;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_any_more_is_taken_away() {
+        let status = |value: Value| -> PodStatus { serde_json::from_value(value).expect("a status") };
+        let told = status(json!({"reason": "Evicted", "conditions": [
+            {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "c"},
+            {"type": "Initialized", "status": "True"},
+        ]}));
+        let now = status(json!({"phase": "Running", "conditions": [
+            {"type": "Ready", "status": "True"}, {"type": "Initialized", "status": "True"},
+        ]}));
+        let patch = with_removals(&told, &now);
+        assert_eq!(
+            patch["conditions"][0],
+            json!({"type": "Ready", "status": "True", "reason": null, "message": null})
+        );
+        assert_eq!(patch["conditions"][1], json!({"type": "Initialized", "status": "True"}));
+        assert!(patch.get("reason").is_some_and(Value::is_null) && patch.get("message").is_none());
     }
 }

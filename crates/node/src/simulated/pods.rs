@@ -22,7 +22,7 @@ use super::AT_ONCE;
 use super::life::Life;
 use crate::calls::{CallError, call};
 use crate::clock;
-use crate::pods::carried;
+use crate::pods::{carried, with_removals};
 
 /// What is known of one Pod.
 struct Simulated {
@@ -68,7 +68,11 @@ pub(super) async fn run(client: Client, ranges: BTreeMap<String, Ipv4Net>, stop:
         async move { shared.reconcile(&key).await }
     };
     tasks.spawn(work("simulated nodes", queue, AT_ONCE, reconcile, stop));
-    tasks.join_all().await;
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a part of the simulation has failed");
+        }
+    }
 }
 
 impl Shared {
@@ -158,11 +162,11 @@ impl Shared {
             Api::namespaced(self.client.clone(), pod.metadata.namespace.as_deref().unwrap_or_default());
         let reference = &simulated.life.reference;
         if status != simulated.written {
-            let patch = json!({"metadata": {"uid": reference.uid}, "status": status});
+            let patch = json!({"metadata": {"uid": reference.uid}, "status": with_removals(&simulated.written, &status)});
             let parameters = PatchParams::default();
             match call(api.patch_status(&reference.name, &parameters, &Patch::Strategic(patch))).await {
                 Ok(_) => simulated.written = status,
-                Err(error) if error.is_not_found() || error.is_conflict() => return Ok(None),
+                Err(error) if error.is_not_found() => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
