@@ -13,7 +13,7 @@ use stanchion_node_core::termination::{
 use stanchion_sandbox::{ContainerId, RuntimeError};
 
 use super::sync::{exit_reason, set_state};
-use super::worker::{Message, Stage, Target, Wake, Worker};
+use super::worker::{Message, Setup, Stage, Target, Wake, Worker};
 use crate::checks;
 use crate::clock;
 use crate::events::Level;
@@ -117,9 +117,10 @@ impl Worker {
         self.endings.retain(|target, ending| !matches!(target, Target::Container(_)) || !ending.is_over());
     }
 
-    /// Nothing that is being started may slip past the end.
+    /// Nothing that is being started or made may slip past the end.
     fn tasks_allow_end(&self) -> bool {
-        self.starting.is_empty() && !self.observed.values().any(Observed::is_alive)
+        let is_making = matches!(self.setup, Setup::UnderWay(_) | Setup::Refreshing(_));
+        !is_making && self.starting.is_empty() && !self.observed.values().any(Observed::is_alive)
     }
 
     fn run_id(&self, container: &str) -> Option<ContainerId> {

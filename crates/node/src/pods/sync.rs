@@ -153,6 +153,11 @@ impl Worker {
 
     fn act(&mut self, action: Action, volumes: &Arc<Volumes>, now: Moment, wake: &mut Wake) {
         match action {
+            // A start that is under way shows only once it is done; until then the run before it is all that is seen.
+            Action::Start { container, .. }
+            | Action::BackOff { container, .. }
+            | Action::Wait { container, .. }
+                if self.starting.contains(&container) => {}
             Action::Start { container, ended } => self.start(container, ended, volumes, now),
             Action::Kill { container, id, reason, message } => {
                 self.kill(container, id, reason, &message, now);
@@ -208,9 +213,6 @@ impl Worker {
 
     /// Begins to start a container.
     fn start(&mut self, container: String, ended: Option<Moment>, volumes: &Arc<Volumes>, now: Moment) {
-        if self.starting.contains(&container) {
-            return;
-        }
         let Some(spec) = self.spec_of(&container).cloned() else { return };
         if let Some(ended) = ended {
             let image = spec.image.clone().unwrap_or_default();

@@ -200,9 +200,6 @@ impl Worker {
             let wake = self.step().await;
             self.show();
             let pause = wake.0.map_or(RESYNC, |wake| clock::until(wake).min(RESYNC));
-            if pause.is_zero() {
-                continue;
-            }
             let mut eviction = self.view.eviction.subscribe();
             let evicted = async {
                 let wanted = eviction.wait_for(Option::is_some).await.ok();
