@@ -88,6 +88,7 @@ async fn probes_decide_on_readiness_and_restarts() {
         |file: &str| json!({"exec": {"command": ["cat", file]}, "periodSeconds": 1, "failureThreshold": 1});
     container["readinessProbe"] = probe("/tmp/ready");
     container["livenessProbe"] = probe("/tmp/alive");
+    container["livenessProbe"]["initialDelaySeconds"] = json!(2);
     cluster.make("web", json!({"containers": [container], "terminationGracePeriodSeconds": 5})).await;
     let pod = cluster.until_phase("web", "Running").await;
     assert_eq!(status(&pod)["containerStatuses"][0]["ready"], false);

@@ -33,7 +33,7 @@ pub(crate) struct Cluster {
     pub(crate) client: Client,
     pub(crate) options: Options,
     pub(crate) kubeconfig: PathBuf,
-    server: Server,
+    server: Option<Server>,
     store: Store,
     node: Option<(CancellationToken, JoinHandle<Result<(), NodeError>>)>,
 }
@@ -59,7 +59,8 @@ impl Cluster {
         options.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         options.program = PathBuf::from(env!("CARGO_BIN_EXE_node-fixture"));
         options.pod_range = own_range();
-        let mut cluster = Self { _dir: dir, client, options, kubeconfig, server, store, node: None };
+        let mut cluster =
+            Self { _dir: dir, client, options, kubeconfig, server: Some(server), store, node: None };
         cluster.run();
         cluster
     }
@@ -87,8 +88,9 @@ impl Cluster {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").expect("readable");
         let state = self.options.state.display().to_string();
         assert!(!mounts.contains(&state), "nothing is left mounted");
-        within("the API server stops", self.server.stop()).await;
-        drop(self.store);
+        let server = self.server.take().expect("it ends once");
+        within("the API server stops", server.stop()).await;
+        self.store.close().await;
     }
 
     pub(crate) fn pods(&self) -> Api<Pod> {
@@ -181,6 +183,33 @@ impl Cluster {
             events.into_iter().find(|(known, _)| known == reason).map(|(_, message)| message)
         })
         .await
+    }
+}
+
+/// A test that fails leaves nothing behind, either.
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
+        if let Some((stop, _)) = self.node.take() {
+            stop.cancel();
+        }
+        let options = self.options.clone();
+        let clearing = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                // The node lets go of its directory a moment after it was told to stop.
+                let clear = async {
+                    while stanchion_node::reset(&options).await.is_err() {
+                        tokio::time::sleep(LOOK).await;
+                    }
+                };
+                drop(tokio::time::timeout(DEADLINE, clear).await);
+            });
+        });
+        drop(clearing.join());
     }
 }
 
