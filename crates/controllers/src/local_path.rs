@@ -26,7 +26,7 @@ use crate::writes;
 /// The name of the provisioner, and of the finalizer of its volumes.
 pub(crate) const PROVISIONER: &str = "stanchion.dev/local-path";
 /// Annotation of a node that has no disk, and runs nothing.
-pub(crate) const SIMULATED: &str = "stanchion.dev/simulated";
+pub(crate) const SIMULATED: &str = "simulation.stanchion.dev/simulated";
 
 /// Claims and volumes looked at at a time.
 const AT_ONCE: usize = 5;

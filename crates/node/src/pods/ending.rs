@@ -148,7 +148,9 @@ impl Worker {
         let Some(id) = self.run_id(container) else { return };
         let signal = self.spec_of(container).and_then(|spec| StopSignal::of(spec).ok());
         let signal = signal.unwrap_or_else(|| StopSignal { name: "SIGTERM".to_owned(), number: 15 });
-        if matches!(self.node.runtime.pid1_ignores(&id, signal.number).await, Ok(true)) {
+        // Nobody can handle SIGKILL, and nobody needs to.
+        let can_ignore = signal.number != 9;
+        if can_ignore && matches!(self.node.runtime.pid1_ignores(&id, signal.number).await, Ok(true)) {
             let grace = grace_of_pod(&self.pod);
             let text = ignored_message(container, &signal.name, grace);
             self.node.events.container(&self.pod, container, Level::Warning, IGNORED_REASON, text);

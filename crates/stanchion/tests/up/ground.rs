@@ -41,6 +41,10 @@ impl Ground {
             read(log).contains(READY).then_some(())
         })
         .await;
+        wait_for("the cluster has no node", async || {
+            (!self.kubectl("get nodes -o name").await.done().is_empty()).then_some(())
+        })
+        .await;
         self.kubectl("wait --for=condition=Ready node --all --timeout=30s").await.done();
     }
 

@@ -49,9 +49,12 @@ const CONTROLLER_ROLES: [&str; 17] = [
 pub(super) async fn furnish(client: &Client, dns: Option<Ipv4Addr>) -> anyhow::Result<()> {
     let roles: Api<ClusterRole> = Api::all(client.clone());
     let network = json!([{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list", "watch"]}]);
-    let provisioner =
-        json!([{"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["create"]}]);
-    for (name, rules) in [("stanchion:network", network), ("stanchion:provisioner", provisioner)] {
+    let controllers = json!([
+        {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
+    ]);
+    for (name, rules) in [("stanchion:network", network), ("stanchion:controllers", controllers)] {
         let role = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules,
         });
@@ -59,7 +62,7 @@ pub(super) async fn furnish(client: &Client, dns: Option<Ipv4Addr>) -> anyhow::R
     }
     bind(client, "stanchion:nodes", "system:node", "Group", NODES).await?;
     bind(client, "stanchion:network", "stanchion:network", "User", NETWORK).await?;
-    bind(client, "stanchion:provisioner", "stanchion:provisioner", "User", CONTROLLERS).await?;
+    bind(client, "stanchion:controllers", "stanchion:controllers", "User", CONTROLLERS).await?;
     for role in CONTROLLER_ROLES {
         let role = format!("system:controller:{role}");
         bind(client, &format!("stanchion:{role}"), &role, "User", CONTROLLERS).await?;
