@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::logging::{self, LogLevel};
 
 /// How long `stanchion up` has to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Which cluster to end.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use crate::LIMIT;
 use crate::ground::Ground;
 use crate::support::{wait_for, within};
 
-const SLEEPER: &str = r#"
+const SLEEPER: &str = r"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: sleeper}
@@ -19,7 +19,7 @@ spec:
       - name: c
         image: busybox
         command: [sh, -c, 'trap exit TERM; echo started; while :; do sleep 0.1; done']
-"#;
+";
 
 /// The names of the Pods, how often their containers were restarted, and what they said.
 async fn seen(ground: &Ground) -> (String, String, String) {

@@ -12,7 +12,7 @@ async fn pods_are_spread_over_simulated_nodes() {
         assert_eq!(nodes.lines().count(), 21, "{nodes}");
         ground
             .apply(
-                r#"
+                r"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: many}
@@ -27,7 +27,7 @@ spec:
           requiredDuringSchedulingIgnoredDuringExecution:
             nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [sim-0001, sim-0002, sim-0003]}]}]
       containers: [{name: c, image: anything}]
-"#,
+",
             )
             .await;
         ground.kubectl("rollout status deployment/many --timeout=90s").await.done();

@@ -10,7 +10,7 @@ use crate::ground::Ground;
 use crate::support::{wait_for, within};
 
 /// A small web server that listens on the Pod's own address, ready while a file is there.
-const WEB: &str = r#"
+const WEB: &str = r"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
@@ -33,7 +33,7 @@ apiVersion: v1
 kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80, targetPort: http}]}
-"#;
+";
 
 /// Asks a Service for its first page, and returns the status line; nothing if nobody answers.
 async fn ask(address: &str) -> Option<String> {
@@ -159,7 +159,7 @@ async fn a_stateful_set_keeps_its_data() {
         let ground = Ground::start(&[]).await;
         ground
             .apply(
-                r#"
+                r"
 apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: db}
@@ -184,7 +184,7 @@ apiVersion: batch/v1
 kind: Job
 metadata: {name: once}
 spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: busybox, command: [echo, done]}]}}}
-"#,
+",
             )
             .await;
         ground.kubectl("rollout status statefulset/db --timeout=60s").await.done();
