@@ -88,6 +88,24 @@ pub(crate) struct Dispatcher {
     stop: CancellationToken,
 }
 
+/// Returns whether a Pod has ended, and so has no address any more.
+fn is_over(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Holds the address that a Pod had before the node was started.
+fn keep_address(node: &Node, pod: &Pod) {
+    let told = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
+    let is_own = pod.spec.as_ref().is_none_or(|spec| spec.host_network != Some(true));
+    let told = told.and_then(|ip| ip.parse::<std::net::Ipv4Addr>().ok()).filter(|_| is_own);
+    if let (Some(uid), Some(address)) = (&pod.metadata.uid, told)
+        && let Err(error) = node.addresses.of(uid, Some(address))
+    {
+        tracing::warn!(%uid, %address, %error, "a Pod cannot keep its address");
+    }
+}
+
 impl Dispatcher {
     pub(crate) fn new(node: Arc<Node>, stop: CancellationToken) -> Self {
         let (informer, queue) = (Informer::default(), Queue::default());
@@ -118,6 +136,10 @@ impl Dispatcher {
     async fn serve(&mut self) {
         let mut found = recover::by_pod(&self.node).await;
         let known = self.informer.list();
+        // Before any Pod is given a new address: that must not be one that another has.
+        for pod in known.iter().filter(|pod| !is_over(pod)) {
+            keep_address(&self.node, pod);
+        }
         for pod in &known {
             let left = pod.metadata.uid.as_deref().and_then(|uid| found.remove(uid)).unwrap_or_default();
             self.admit(pod, left);

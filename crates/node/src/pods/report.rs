@@ -60,6 +60,19 @@ pub(crate) fn with_removals(told: &PodStatus, status: &PodStatus) -> Value {
             value[field] = Value::Null;
         }
     }
+    // Addresses are merged by their text: those that were told before go by name too.
+    let old = |ips: Vec<&str>| -> Vec<Value> {
+        ips.into_iter().map(|ip| json!({"$patch": "delete", "ip": ip})).collect()
+    };
+    let pods = told.pod_ips.iter().flatten().map(|ip| ip.ip.as_str());
+    let pods = old(pods.filter(|ip| !status.pod_ips.iter().flatten().any(|now| now.ip == *ip)).collect());
+    let hosts = told.host_ips.iter().flatten().map(|ip| ip.ip.as_str());
+    let hosts = old(hosts.filter(|ip| !status.host_ips.iter().flatten().any(|now| now.ip == *ip)).collect());
+    for (field, gone) in [("podIPs", pods), ("hostIPs", hosts)] {
+        if let Some(list) = value.get_mut(field).and_then(Value::as_array_mut) {
+            list.extend(gone);
+        }
+    }
     let before = told.conditions.as_deref().unwrap_or_default();
     for condition in value["conditions"].as_array_mut().into_iter().flatten() {
         let Some(old) = before.iter().find(|old| condition["type"] == *old.type_) else { continue };
@@ -213,5 +226,15 @@ mod tests {
         );
         assert_eq!(patch["conditions"][1], json!({"type": "Initialized", "status": "True"}));
         assert!(patch.get("reason").is_some_and(Value::is_null) && patch.get("message").is_none());
+    }
+
+    #[test]
+    fn another_address_takes_the_place_of_the_old_one() {
+        let status = |value: Value| -> PodStatus { serde_json::from_value(value).expect("a status") };
+        let told = status(json!({"podIP": "127.64.0.1", "podIPs": [{"ip": "127.64.0.1"}]}));
+        let now = status(json!({"podIP": "127.64.0.2", "podIPs": [{"ip": "127.64.0.2"}]}));
+        let gone = json!({"$patch": "delete", "ip": "127.64.0.1"});
+        assert_eq!(with_removals(&told, &now)["podIPs"], json!([{"ip": "127.64.0.2"}, gone]));
+        assert_eq!(with_removals(&told, &told)["podIPs"], json!([{"ip": "127.64.0.1"}]));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stanchion_apiserver::{KubeconfigError, Options, Server, ServiceRange, StartError};
 use stanchion_network::addresses;
 use stanchion_store::{KeyValueStore, Options as StoreOptions, Store};
@@ -60,9 +61,18 @@ pub(crate) struct Arguments {
 /// Runs until a signal says to stop.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     logging::start(arguments.log_level);
+    raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
     runtime.block_on(serve(arguments))
+}
+
+/// Raises the bound of open files as far as it goes: connections through Services take two each.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the bound of open files stays");
+    }
 }
 
 async fn serve(arguments: &Arguments) -> Result<(), Failure> {
