@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apiserver, completions, down, store, up, version};
+use crate::commands::{apiserver, completions, down, explain, part, store, up, version};
 use crate::output::Format;
 
 const AFTER_HELP: &str = "\
@@ -41,6 +41,13 @@ pub(crate) enum Command {
     ///
     /// Flags carry kube-apiserver's names and meanings wherever it has the thing.
     Apiserver(Box<apiserver::Arguments>),
+    /// The scheduler alone, against any API server.
+    Scheduler(part::Scheduler),
+    /// The controllers alone, against any API server.
+    Controllers(part::Controllers),
+    /// Say why something is as it is.
+    #[command(subcommand)]
+    Explain(explain::Command),
     /// The store: a revisioned key-value store that speaks the etcd v3 API.
     #[command(subcommand)]
     Store(store::Command),

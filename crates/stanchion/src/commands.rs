@@ -3,6 +3,9 @@
 pub(crate) mod apiserver;
 pub(crate) mod completions;
 pub(crate) mod down;
+pub(crate) mod explain;
+pub(crate) mod part;
+pub(crate) mod remote;
 pub(crate) mod store;
 pub(crate) mod up;
 pub(crate) mod version;
@@ -17,6 +20,9 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Up(arguments) => up::run(&arguments),
         Command::Down(arguments) => down::down(&arguments),
         Command::Reset(arguments) => down::reset(&arguments),
+        Command::Scheduler(arguments) => part::scheduler(&arguments),
+        Command::Controllers(arguments) => part::controllers(&arguments),
+        Command::Explain(command) => explain::run(&command, cli.output),
         Command::Store(command) => store::run(command, cli.output),
         Command::Version(arguments) => version::run(&arguments, cli.output),
         Command::Completions(arguments) => {

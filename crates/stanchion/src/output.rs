@@ -41,15 +41,18 @@ pub(crate) fn report(report: &impl Report, format: Format) -> Result<(), Failure
                 println!("{name:width$}  {value}");
             }
         }
-        Format::Json => {
-            let text =
-                serde_json::to_string_pretty(report).map_err(|error| Failure::new(Exit::Failure, error))?;
-            println!("{text}");
-        }
-        Format::Yaml => {
-            let value = serde_json::to_value(report).map_err(|error| Failure::new(Exit::Failure, error))?;
-            print!("{}", yaml(&value));
-        }
+        Format::Json | Format::Yaml => document(report, format)?,
+    }
+    Ok(())
+}
+
+/// Prints data as one document: YAML if that is asked for, else JSON.
+pub(crate) fn document(data: &impl Serialize, format: Format) -> Result<(), Failure> {
+    let failed = |error| Failure::new(Exit::Failure, error);
+    if format == Format::Yaml {
+        print!("{}", yaml(&serde_json::to_value(data).map_err(failed)?));
+    } else {
+        println!("{}", serde_json::to_string_pretty(data).map_err(failed)?);
     }
     Ok(())
 }

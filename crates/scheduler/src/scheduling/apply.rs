@@ -173,12 +173,17 @@ impl Scheduling {
             self.report(report);
             return;
         }
-        if cluster.place(&pod.uid).is_none() {
+        let is_placed = cluster.place(&pod.uid).is_some();
+        if !is_placed {
             match &pod.nominated {
                 Some(node) => cluster.nominate(pod, node),
                 None if old.is_some_and(|old| old.nominated.is_some()) => cluster.clear_nomination(&pod.uid),
                 None => {}
             }
+        }
+        // It is bound already, and this state of it is from before: to try it again would only be refused.
+        if is_placed && !self.queue.contains(&pod.uid) {
+            return;
         }
         let now = self.now();
         self.queue.set(pod, now);

@@ -95,6 +95,18 @@ impl Ground {
         self.folder.path().join("data")
     }
 
+    /// Runs `stanchion explain pod` for the first Pod whose name begins so; panics unless it names a node.
+    pub(crate) async fn explain(&self, begin: &str, node: &str) -> String {
+        let names = self.field("pods", ".items[*].metadata.name").await;
+        let name =
+            names.split_whitespace().find(|name| name.starts_with(begin)).expect("there is such a Pod");
+        let mut command = stanchion();
+        command.args(["explain", "pod", name, "--kubeconfig"]).arg(self.folder.path().join("kubeconfig"));
+        let explained = run_with("", &mut command).await.done();
+        assert!(explained.lines().any(|line| line.starts_with(node)), "{explained}");
+        explained
+    }
+
     /// Runs `stanchion down` or `reset`.
     pub(crate) async fn end(&self, verb: &str) -> Outcome {
         let mut command = stanchion();

@@ -36,6 +36,8 @@ spec:
             let there = places.split_whitespace().filter(|place| *place == node).count();
             assert!((15..=25).contains(&there), "{node} has {there} of 60");
         }
+        let explained = ground.explain("many-", "sim-0001").await;
+        assert!(explained.contains("NodeAffinity: node(s) didn't match Pod's node affinity/selector"), "{explained}");
         ground.kubectl("drain sim-0001 --force --grace-period=0 --timeout=60s").await.done();
         wait_for("the drained node keeps its Pods", async || {
             let places = ground.field("pods", ".items[*].spec.nodeName").await;
