@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
+use stanchion_bench_kit::output::Format;
 
 /// Measures an API server of Kubernetes.
 ///
@@ -104,12 +105,6 @@ pub(crate) enum Case {
     List,
     Watch,
     Churn,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Table,
-    Json,
 }
 
 impl Args {

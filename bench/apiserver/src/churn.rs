@@ -4,12 +4,13 @@ use anyhow::Result;
 use tokio::time;
 
 use crate::args::Args;
-use crate::client::{Client, Version};
 use crate::cluster;
-use crate::load;
-use crate::output::progress;
-use crate::process::Process;
-use crate::report::{CHURN_RATIO, MEMORY, PEAK, Report};
+use crate::figures::{CHURN_RATIO, MEMORY, PEAK};
+use stanchion_bench_kit::client::{Client, Version};
+use stanchion_bench_kit::load;
+use stanchion_bench_kit::output::progress;
+use stanchion_bench_kit::process::Process;
+use stanchion_bench_kit::report::Report;
 
 const GROUP: &str = "Churn";
 

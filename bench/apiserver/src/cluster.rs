@@ -3,10 +3,10 @@
 use anyhow::Result;
 use http::Method;
 
-use crate::client::{Call, Client, Connection, Version};
-use crate::load::{self, Outcome};
 use crate::objects;
-use crate::process::Process;
+use stanchion_bench_kit::client::{Call, Client, Connection, Version};
+use stanchion_bench_kit::load::{self, Outcome};
+use stanchion_bench_kit::process::Process;
 
 /// Of this many Pods in a hundred the containers run: their kubelet has written their status.
 const RUNNING: usize = 70;

@@ -5,10 +5,11 @@ use std::time::Instant;
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::client::{Call, Client, Connection, Version};
-use crate::process::Process;
-use crate::report::{LIST_CPU, LIST_RATE, LIST_SIZE, LIST_TIME, Report};
-use crate::stats;
+use crate::figures::{LIST_CPU, LIST_RATE, LIST_SIZE, LIST_TIME};
+use stanchion_bench_kit::client::{Call, Client, Connection, Version};
+use stanchion_bench_kit::process::Process;
+use stanchion_bench_kit::report::Report;
+use stanchion_bench_kit::stats;
 
 const GROUP: &str = "Lists of all Pods";
 const PODS: &str = "/api/v1/pods";

@@ -1,27 +1,20 @@
 //! Measures an API server of Kubernetes: this project's, or any other that a kubeconfig leads to.
 //!
 //! ```text
-//! main ─ suite ─┬─ requests, lists, watches, churn ── load ── client ──▶ the server
-//!               └─ subject, process: start-up, memory, processor time
-//! report ── output
+//! main ─ suite ─┬─ requests, lists, watches, churn ──▶ the server
+//!               └─ subject: start-up, memory, processor time
 //! ```
 //!
 //! One thread makes all of the load, because the server needs the other cores.
 
 mod args;
 mod churn;
-mod client;
 mod cluster;
-mod kubeconfig;
+mod figures;
 mod lists;
-mod load;
-mod machine;
 mod objects;
-mod output;
-mod process;
-mod report;
 mod requests;
-mod stats;
+mod setting;
 mod subject;
 mod suite;
 mod watches;
@@ -32,7 +25,10 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{args::Args, output::Setting, report::Report};
+use stanchion_bench_kit::report::Report;
+use stanchion_bench_kit::{machine, output};
+
+use crate::{args::Args, setting::Setting};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -70,6 +66,6 @@ async fn run(args: &Args) -> Result<()> {
     let mut report = Report::default();
     let measured = suite::run(args, dir.path(), &mut report).await;
     // What was measured before an error is still worth printing.
-    output::results(args.output, &setting, &report.lines())?;
+    output::results(args.output, &setting.introduction(), &setting, &report.lines())?;
     measured
 }

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Call, Client, Version};
 use crate::cluster::{self, Made};
-use crate::load::{self, Outcome};
+use crate::figures::{CLIENT_CPU, CREATES, P50, P99, SERVER_CPU, THROUGHPUT};
 use crate::objects;
-use crate::process::Process;
-use crate::report::{CLIENT_CPU, CREATES, P50, P99, Report, SERVER_CPU, THROUGHPUT};
-use crate::stats;
+use stanchion_bench_kit::client::{Call, Client, Version};
+use stanchion_bench_kit::load::{self, Outcome};
+use stanchion_bench_kit::process::Process;
+use stanchion_bench_kit::report::Report;
+use stanchion_bench_kit::stats;
 
 const GROUP: &str = "Requests";
 /// How many requests of a sort are sent.

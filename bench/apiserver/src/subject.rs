@@ -2,29 +2,20 @@
 //!
 //! Dropping a process kills it, dropping a home removes it, so neither outlives an error or ctrl-c.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal};
+use anyhow::Result;
+use stanchion_bench_kit::child::Running;
+use stanchion_bench_kit::client::{Call, Client, Version};
+use stanchion_bench_kit::kubeconfig::Kubeconfig;
+use stanchion_bench_kit::process::Process;
 use tempfile::TempDir;
-use tokio::time;
 
 use crate::args::{Args, Keeper};
-use crate::client::{Call, Client, Version};
-use crate::kubeconfig::Kubeconfig;
-use crate::process::Process;
-
-/// A server that is not ready after this has failed.
-const READY_LIMIT: Duration = Duration::from_mins(1);
-/// A server that has not ended this long after SIGTERM is killed, and the benchmark fails.
-const STOP_LIMIT: Duration = Duration::from_mins(1);
-const POLL: Duration = Duration::from_millis(1);
-/// How much of a dead server's log is shown.
-const LOG_TAIL: usize = 2_000;
 
 /// A directory for a server of ours, and the etcd it may need.
 #[derive(Debug)]
@@ -34,13 +25,6 @@ pub(crate) struct Home {
     endpoint: Option<String>,
     program: PathBuf,
     dir: TempDir,
-}
-
-/// A child process.
-#[derive(Debug)]
-struct Running {
-    child: Child,
-    log: PathBuf,
 }
 
 /// A server that answers.
@@ -81,13 +65,9 @@ impl Home {
             "error",
         ]);
         command.args(["--quota-backend-bytes", "8589934592"]);
-        let running = Running::start(command, self.dir.path().join("etcd.log"))?;
-        let deadline = Instant::now() + READY_LIMIT;
+        let mut running = Running::start(command, self.dir.path().join("etcd.log"))?;
         while TcpStream::connect(clients).is_err() {
-            if Instant::now() > deadline {
-                bail!("etcd does not listen");
-            }
-            time::sleep(POLL).await;
+            running.wait().await?;
         }
         Ok(running)
     }
@@ -106,49 +86,16 @@ impl Home {
         if let Some(endpoint) = &self.endpoint {
             command.args(["--etcd-servers", endpoint]);
         }
-        let started = Instant::now();
         let mut process = Running::start(command, self.dir.path().join("apiserver.log"))?;
         while !kubeconfig.exists() {
-            process.check(started)?;
-            time::sleep(POLL).await;
+            process.wait().await?;
         }
         let client = Client::new(&Kubeconfig::read(&kubeconfig)?)?;
         while !is_ready(&client).await {
-            process.check(started)?;
-            time::sleep(POLL).await;
+            process.wait().await?;
         }
-        let ready_after = Some(started.elapsed());
-        let measured = Process(Some(process.child.id()));
+        let (ready_after, measured) = (Some(process.age()), process.process());
         Ok(Server { process: Some(process), client, measured, ready_after })
-    }
-}
-
-impl Running {
-    fn start(mut command: Command, log: PathBuf) -> Result<Self> {
-        let file = File::create(&log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
-        let child =
-            command.spawn().with_context(|| format!("cannot start {}", command.get_program().display()))?;
-        Ok(Self { child, log })
-    }
-
-    /// Fails, with the end of its log, if the process has ended or takes too long.
-    fn check(&mut self, started: Instant) -> Result<()> {
-        let ended = self.child.try_wait()?;
-        if ended.is_none() && started.elapsed() < READY_LIMIT {
-            return Ok(());
-        }
-        let log = fs::read(&self.log).unwrap_or_default();
-        let tail = String::from_utf8_lossy(&log[log.len().saturating_sub(LOG_TAIL)..]).into_owned();
-        bail!("the server is not ready ({ended:?}); its log: {tail}")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only for a process that has ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
     }
 }
 
@@ -162,16 +109,10 @@ impl Server {
 
     /// Asks a server that was started here to end, and waits until it has.
     pub(crate) async fn stop(self) -> Result<()> {
-        let Some(mut process) = self.process else { return Ok(()) };
-        rustix::process::kill_process(Pid::from_child(&process.child), Signal::TERM)?;
-        let deadline = Instant::now() + STOP_LIMIT;
-        while process.child.try_wait()?.is_none() {
-            if Instant::now() > deadline {
-                bail!("the server did not end within {STOP_LIMIT:?} of SIGTERM");
-            }
-            time::sleep(POLL).await;
+        match self.process {
+            Some(process) => process.stop().await,
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

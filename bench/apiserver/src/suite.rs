@@ -12,10 +12,12 @@ use anyhow::Result;
 use tokio::time;
 
 use crate::args::{Args, Case};
-use crate::output::progress;
-use crate::report::{EMPTY_MEMORY, LOADED_MEMORY, MEMORY, PEAK, READY, READY_FULL, Report};
+use crate::figures::{EMPTY_MEMORY, LOADED_MEMORY, MEMORY, PEAK, READY, READY_FULL};
 use crate::subject::{Home, Server};
-use crate::{churn, cluster, lists, requests, stats, watches};
+use crate::{churn, cluster, lists, requests, watches};
+use stanchion_bench_kit::output::progress;
+use stanchion_bench_kit::report::Report;
+use stanchion_bench_kit::stats;
 
 /// What a server does right after work, it may finish before its memory is measured.
 const SETTLE: Duration = Duration::from_secs(2);

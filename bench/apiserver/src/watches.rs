@@ -12,11 +12,12 @@ use tokio::task::JoinSet;
 use tokio::time;
 
 use crate::args::Args;
-use crate::client::{Call, Client, Version};
+use crate::figures::{DELIVERED, MEMORY, P50, P99, SERVER_SHARE, WATCH_CLIENT_SHARE};
 use crate::objects;
-use crate::process::Process;
-use crate::report::{DELIVERED, MEMORY, P50, P99, Report, SERVER_SHARE, WATCH_CLIENT_SHARE};
-use crate::stats;
+use stanchion_bench_kit::client::{Call, Client, Connection, Version};
+use stanchion_bench_kit::process::Process;
+use stanchion_bench_kit::report::Report;
+use stanchion_bench_kit::stats;
 
 const GROUP: &str = "Watches";
 /// The annotation that says when a change was sent, in nanoseconds since the beginning.
@@ -80,12 +81,7 @@ pub(crate) async fn run(client: &Client, server: Process, args: &Args, report: &
 }
 
 /// Changes Pods of the namespace at the rate; returns how many.
-async fn change(
-    pods: &mut crate::client::Connection,
-    epoch: Instant,
-    rate: usize,
-    args: &Args,
-) -> Result<usize> {
+async fn change(pods: &mut Connection, epoch: Instant, rate: usize, args: &Args) -> Result<usize> {
     let each = Duration::from_secs(1) / u32::try_from(rate)?;
     let mut ticks = time::interval(each);
     let ends = Instant::now() + args.seconds;

@@ -23,13 +23,16 @@ const WINDOW: u32 = 16 * 1024 * 1024;
 
 /// Which version of HTTP a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Version {
+pub enum Version {
+    /// One request at a time on a connection.
     Http1,
+    /// Streams.
     Http2,
 }
 
 impl Version {
-    pub(crate) fn name(self) -> &'static str {
+    /// Returns how it is called.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Http1 => "HTTP/1.1",
             Self::Http2 => "HTTP/2",
@@ -39,7 +42,7 @@ impl Version {
 
 /// A server that can be connected to.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub struct Client {
     authority: Arc<str>,
     name: ServerName<'static>,
     http1: Arc<ClientConfig>,
@@ -49,20 +52,21 @@ pub(crate) struct Client {
 
 /// One request.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) method: Method,
+pub struct Call {
+    pub method: Method,
     /// With the query.
-    pub(crate) path: String,
-    pub(crate) content_type: &'static str,
-    pub(crate) accept: &'static str,
-    pub(crate) gzip: bool,
+    pub path: String,
+    pub content_type: &'static str,
+    pub accept: &'static str,
+    pub gzip: bool,
     /// As which program it comes, which is whom the server calls the manager of fields.
-    pub(crate) agent: &'static str,
-    pub(crate) body: Bytes,
+    pub agent: &'static str,
+    pub body: Bytes,
 }
 
 impl Call {
-    pub(crate) fn new(method: Method, path: impl Into<String>, body: impl Into<Bytes>) -> Self {
+    /// Returns a request with a JSON body and answer.
+    pub fn new(method: Method, path: impl Into<String>, body: impl Into<Bytes>) -> Self {
         Self {
             method,
             path: path.into(),
@@ -74,24 +78,28 @@ impl Call {
         }
     }
 
-    pub(crate) fn get(path: impl Into<String>) -> Self {
+    /// Returns a request that reads.
+    pub fn get(path: impl Into<String>) -> Self {
         Self::new(Method::GET, path, Bytes::new())
     }
 }
 
+#[derive(Debug)]
 enum Sender {
     Http1(http1::SendRequest<Full<Bytes>>),
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
 /// An open connection.
-pub(crate) struct Connection {
+#[derive(Debug)]
+pub struct Connection {
     client: Client,
     sender: Sender,
 }
 
 impl Client {
-    pub(crate) fn new(kubeconfig: &Kubeconfig) -> Result<Self> {
+    /// Prepares connections as the user of a kubeconfig.
+    pub fn new(kubeconfig: &Kubeconfig) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         for authority in CertificateDer::pem_slice_iter(&kubeconfig.ca_pem) {
             roots.add(authority?)?;
@@ -119,7 +127,8 @@ impl Client {
         Ok(Self { authority, name, http1: with(b"http/1.1"), http2: with(b"h2"), authorization })
     }
 
-    pub(crate) async fn connect(&self, version: Version) -> Result<Connection> {
+    /// Opens a connection.
+    pub async fn connect(&self, version: Version) -> Result<Connection> {
         let stream = TcpStream::connect(self.authority.as_ref()).await?;
         stream.set_nodelay(true)?;
         let config = match version {
@@ -146,7 +155,8 @@ impl Client {
         Ok(Connection { client: self.clone(), sender })
     }
 
-    pub(crate) async fn connect_many(&self, version: Version, count: usize) -> Result<Vec<Connection>> {
+    /// Opens some connections.
+    pub async fn connect_many(&self, version: Version, count: usize) -> Result<Vec<Connection>> {
         let mut connections = Vec::with_capacity(count);
         for _ in 0..count {
             connections.push(self.connect(version).await?);
@@ -157,7 +167,7 @@ impl Client {
 
 impl Connection {
     /// Sends a request; returns the code and the body, whose parts are yet to come.
-    pub(crate) async fn open(&mut self, call: Call) -> Result<(u16, Incoming)> {
+    pub async fn open(&mut self, call: Call) -> Result<(u16, Incoming)> {
         let path = call.path.clone();
         let request = self.request(call)?;
         let response = match &mut self.sender {
@@ -172,7 +182,7 @@ impl Connection {
     }
 
     /// Sends a request that must succeed; returns the length of the answer.
-    pub(crate) async fn send(&mut self, call: Call) -> Result<usize> {
+    pub async fn send(&mut self, call: Call) -> Result<usize> {
         let (code, mut body) = self.open(call).await?;
         if !(200..300).contains(&code) {
             bail!("{code} {}", String::from_utf8_lossy(&whole(body).await?));
@@ -185,7 +195,7 @@ impl Connection {
     }
 
     /// Sends a request that must succeed; returns the answer.
-    pub(crate) async fn fetch(&mut self, call: Call) -> Result<Bytes> {
+    pub async fn fetch(&mut self, call: Call) -> Result<Bytes> {
         let (code, body) = self.open(call).await?;
         let answer = whole(body).await?;
         ensure!((200..300).contains(&code), "{code} {}", String::from_utf8_lossy(&answer));
@@ -193,7 +203,7 @@ impl Connection {
     }
 
     /// Creates an object, unless it is there.
-    pub(crate) async fn ensure(&mut self, path: &str, body: Bytes) -> Result<()> {
+    pub async fn ensure(&mut self, path: &str, body: Bytes) -> Result<()> {
         let (code, body) = self.open(Call::new(Method::POST, path, body)).await?;
         let answer = whole(body).await?;
         ensure!(matches!(code, 201 | 409), "{code} {}", String::from_utf8_lossy(&answer));

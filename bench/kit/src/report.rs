@@ -1,7 +1,6 @@
 //! Collects samples and turns them into medians, and into ratios to the reference where there is one.
 //!
-//! The reference is a kube-apiserver 1.36 with etcd on another machine of this size: two cores. It was measured there,
-//! not in the same run; the ratios say in which class a server is, not more.
+//! A reference was measured elsewhere, not in the same run: the ratios say in which class something is, not more.
 
 use serde::Serialize;
 
@@ -9,52 +8,37 @@ use crate::stats;
 
 /// What a number means; the unit says how it is printed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Figure {
-    pub(crate) name: &'static str,
-    pub(crate) unit: &'static str,
+pub struct Figure {
+    /// What is measured.
+    pub name: &'static str,
+    /// In what.
+    pub unit: &'static str,
     /// What the reference needs.
-    pub(crate) reference: Option<Reference>,
+    pub reference: Option<Reference>,
 }
 
 /// A figure measured elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(crate) struct Reference {
-    pub(crate) value: f64,
-    pub(crate) note: &'static str,
+pub struct Reference {
+    /// The figure.
+    pub value: f64,
+    /// What else is to be known of it; may be empty.
+    pub note: &'static str,
 }
 
-const fn figure(name: &'static str, unit: &'static str) -> Figure {
+/// Returns a figure without a reference.
+pub const fn figure(name: &'static str, unit: &'static str) -> Figure {
     Figure { name, unit, reference: None }
 }
 
-const fn referred(name: &'static str, unit: &'static str, value: f64, note: &'static str) -> Figure {
+/// Returns a figure that has one.
+pub const fn referred(name: &'static str, unit: &'static str, value: f64, note: &'static str) -> Figure {
     Figure { name, unit, reference: Some(Reference { value, note }) }
 }
 
-pub(crate) const READY: Figure = referred("start to ready", "ms", 1_000.0, "1 to 2.5 s");
-pub(crate) const READY_FULL: Figure = figure("start to ready", "ms");
-pub(crate) const EMPTY_MEMORY: Figure = referred("resident", "MB", 325.0, "");
-pub(crate) const LOADED_MEMORY: Figure = referred("resident", "MB", 510.0, "with 5,000 Pods");
-pub(crate) const CREATES: Figure = referred("against the reference", "1/s", 670.0, "");
-pub(crate) const MEMORY: Figure = figure("resident", "MB");
-pub(crate) const PEAK: Figure = figure("resident at most", "MB");
-pub(crate) const THROUGHPUT: Figure = figure("throughput", "1/s");
-pub(crate) const P50: Figure = figure("latency p50", "ms");
-pub(crate) const P99: Figure = figure("latency p99", "ms");
-pub(crate) const SERVER_CPU: Figure = figure("server CPU per request", "µs");
-pub(crate) const CLIENT_CPU: Figure = figure("client CPU per request", "µs");
-pub(crate) const LIST_TIME: Figure = figure("time", "ms");
-pub(crate) const LIST_SIZE: Figure = figure("size", "MB");
-pub(crate) const LIST_RATE: Figure = figure("rate", "MB/s");
-pub(crate) const LIST_CPU: Figure = figure("server CPU", "ms");
-pub(crate) const DELIVERED: Figure = figure("delivered", "%");
-pub(crate) const SERVER_SHARE: Figure = figure("server CPU", "% of a core");
-pub(crate) const WATCH_CLIENT_SHARE: Figure = figure("client CPU", "% of a core");
-pub(crate) const CHURN_RATIO: Figure = figure("resident", "ratio");
-
 /// Every row of the report, in the order of its first sample.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub struct Report {
     rows: Vec<Row>,
 }
 
@@ -69,23 +53,32 @@ struct Row {
 
 /// One row, worked out.
 #[derive(Debug, Serialize)]
-pub(crate) struct Line {
-    pub(crate) group: String,
-    pub(crate) case: String,
-    pub(crate) figure: &'static str,
-    pub(crate) unit: &'static str,
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-    pub(crate) samples: usize,
+pub struct Line {
+    /// The heading of its table.
+    pub group: String,
+    /// The circumstances.
+    pub case: String,
+    /// What is measured.
+    pub figure: &'static str,
+    /// In what.
+    pub unit: &'static str,
+    /// The middle of the samples.
+    pub median: f64,
+    /// The lowest.
+    pub min: f64,
+    /// The highest.
+    pub max: f64,
+    /// How many there are.
+    pub samples: usize,
     /// Measured elsewhere.
-    pub(crate) reference: Option<Reference>,
+    pub reference: Option<Reference>,
     /// The median to the reference.
-    pub(crate) ratio: Option<f64>,
+    pub ratio: Option<f64>,
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, group: &str, case: &str, figure: Figure, value: f64) {
+    /// Adds a sample.
+    pub fn add(&mut self, group: &str, case: &str, figure: Figure, value: f64) {
         let is_it = |row: &Row| row.group == group && row.case == case && row.figure == figure;
         if let Some(row) = self.rows.iter_mut().find(|row| is_it(row)) {
             row.samples.push(value);
@@ -96,13 +89,14 @@ impl Report {
     }
 
     /// Adds a figure that may be unknown.
-    pub(crate) fn add_known(&mut self, group: &str, case: &str, figure: Figure, value: Option<f64>) {
+    pub fn add_known(&mut self, group: &str, case: &str, figure: Figure, value: Option<f64>) {
         if let Some(value) = value {
             self.add(group, case, figure, value);
         }
     }
 
-    pub(crate) fn lines(&self) -> Vec<Line> {
+    /// Returns all rows, worked out.
+    pub fn lines(&self) -> Vec<Line> {
         self.rows.iter().filter_map(Row::line).collect()
     }
 }
@@ -126,7 +120,7 @@ impl Row {
 }
 
 /// Lays out the lines as markdown, a table per group.
-pub(crate) fn markdown(lines: &[Line]) -> String {
+pub fn markdown(lines: &[Line]) -> String {
     let mut text = String::new();
     for group in lines.chunk_by(|one, other| one.group == other.group) {
         let heading = group.first().map(|line| line.group.as_str()).unwrap_or_default();
@@ -172,6 +166,10 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CREATES: Figure = referred("against the reference", "1/s", 670.0, "");
+    const SERVER_CPU: Figure = figure("server CPU per request", "µs");
+    const P50: Figure = figure("latency p50", "ms");
 
     #[test]
     fn rows_show_medians_extremes_and_the_ratio() {

@@ -10,22 +10,23 @@ use stanchion_machinery::json::decode_yaml;
 
 /// Where a server is and how to come in.
 #[derive(Debug)]
-pub(crate) struct Kubeconfig {
+pub struct Kubeconfig {
     /// `host:port`.
-    pub(crate) authority: String,
-    pub(crate) ca_pem: Vec<u8>,
-    pub(crate) identity: Identity,
+    pub authority: String,
+    pub ca_pem: Vec<u8>,
+    pub identity: Identity,
 }
 
 /// Who the client is.
 #[derive(Debug)]
-pub(crate) enum Identity {
+pub enum Identity {
     Certificate { cert_pem: Vec<u8>, key_pem: Vec<u8> },
     Token(String),
 }
 
 impl Kubeconfig {
-    pub(crate) fn read(path: &Path) -> Result<Self> {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
         Self::parse(&text, &dir).with_context(|| format!("in {}", path.display()))
@@ -52,7 +53,7 @@ impl Kubeconfig {
     }
 
     /// Returns the host without its port, and without the brackets of IPv6.
-    pub(crate) fn host(&self) -> &str {
+    pub fn host(&self) -> &str {
         let host = self.authority.rsplit_once(':').map_or(self.authority.as_str(), |(host, _)| host);
         host.trim_start_matches('[').trim_end_matches(']')
     }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::Result;
 
 /// Returns processor, memory and kernel in one line.
-pub(crate) fn describe() -> Result<String> {
+pub fn describe() -> Result<String> {
     let cpu = field_of("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
     let memory = field_of("/proc/meminfo", "MemTotal").unwrap_or_default();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
@@ -14,7 +14,7 @@ pub(crate) fn describe() -> Result<String> {
 }
 
 /// Returns the runnable threads of the last minute; above zero at the start they are noise.
-pub(crate) fn load_average() -> Result<f64> {
+pub fn load_average() -> Result<f64> {
     let text = fs::read_to_string("/proc/loadavg")?;
     Ok(text.split_whitespace().next().unwrap_or_default().parse()?)
 }

@@ -10,11 +10,11 @@ const SYSTEM_TIME: usize = 12;
 
 /// A process, or none where the server runs elsewhere: then everything about it is unknown.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Process(pub(crate) Option<u32>);
+pub struct Process(pub Option<u32>);
 
 impl Process {
     /// Returns the processor time since the process began, in user and kernel mode.
-    pub(crate) fn cpu(self) -> Result<Option<Duration>> {
+    pub fn cpu(self) -> Result<Option<Duration>> {
         let Some(pid) = self.0 else { return Ok(None) };
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
         let ticks = parse_ticks(&stat).context("/proc/PID/stat has another format")?;
@@ -23,12 +23,12 @@ impl Process {
     }
 
     /// Returns the resident memory in MB (10^6 bytes).
-    pub(crate) fn memory(self) -> Result<Option<f64>> {
+    pub fn memory(self) -> Result<Option<f64>> {
         self.status("VmRSS:")
     }
 
     /// Returns the most resident memory it ever had, in MB.
-    pub(crate) fn peak(self) -> Result<Option<f64>> {
+    pub fn peak(self) -> Result<Option<f64>> {
         self.status("VmHWM:")
     }
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 /// Returns the smallest sample that is not below `percent` percent of all (nearest rank), 0 of none; sorts them.
-pub(crate) fn percentile(samples: &mut [Duration], percent: usize) -> Duration {
+pub fn percentile(samples: &mut [Duration], percent: usize) -> Duration {
     samples.sort_unstable();
     let rank = (samples.len() * percent).div_ceil(100);
     samples.get(rank.max(1) - 1).copied().unwrap_or_default()
 }
 
 /// Returns the middle value, or the mean of the two in the middle.
-pub(crate) fn median(values: &[f64]) -> Option<f64> {
+pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let upper = *sorted.get(sorted.len() / 2)?;
@@ -18,13 +18,14 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-pub(crate) fn milliseconds(time: Duration) -> f64 {
+/// Returns a time as a number of milliseconds.
+pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
 /// Counts and sizes stay far below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "counts below 2^53 are exact")]
-pub(crate) fn as_f64(number: usize) -> f64 {
+pub fn as_f64(number: usize) -> f64 {
     number as f64
 }
 

@@ -13,17 +13,21 @@ use crate::stats;
 
 /// What was measured.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) per_second: f64,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
+pub struct Outcome {
+    /// Requests in a second.
+    pub per_second: f64,
+    /// The latency that half of them had at most.
+    pub p50: Duration,
+    /// The latency that 99 of 100 had at most.
+    pub p99: Duration,
     /// Processor time per request.
-    pub(crate) server_cpu: Option<Duration>,
-    pub(crate) client_cpu: Option<Duration>,
+    pub server_cpu: Option<Duration>,
+    /// Processor time of the benchmark per request.
+    pub client_cpu: Option<Duration>,
 }
 
 /// Sends `count` requests over the connections and gives these back.
-pub(crate) async fn run(
+pub async fn run(
     connections: Vec<Connection>,
     server: Process,
     count: usize,
