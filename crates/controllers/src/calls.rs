@@ -5,8 +5,10 @@ use std::future::Future;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
-use kube::core::Status;
+use kube::core::{PartialObjectMeta, Request, Status};
 use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -157,6 +159,20 @@ impl Cluster {
         let name = meta.name.as_ref().or(meta.generate_name.as_ref()).cloned().unwrap_or_default();
         let key = Key::new(meta.namespace.clone().unwrap_or_default(), name);
         call::<K, _>("create", &key, self.api::<K>(&key).create(&PostParams::default(), object)).await
+    }
+
+    /// Makes a Pod in its namespace; returns who it is. What else the API has added is read by informers.
+    pub(crate) async fn create_pod(&self, pod: &Pod) -> Result<ObjectMeta, CallError> {
+        let meta = pod.meta();
+        let name = meta.name.as_ref().or(meta.generate_name.as_ref()).cloned().unwrap_or_default();
+        let key = Key::new(meta.namespace.clone().unwrap_or_default(), name);
+        let answer = async {
+            let body = serde_json::to_vec(pod).map_err(kube::Error::SerdeError)?;
+            let request = Request::new(self.api::<Pod>(&key).resource_url());
+            let request = request.create(&PostParams::default(), body).map_err(kube::Error::BuildRequest)?;
+            self.client.request::<PartialObjectMeta<Pod>>(request).await
+        };
+        call::<Pod, _>("create", &key, answer).await.map(|made| made.metadata)
     }
 
     /// Deletes an object if it is still the one with this uid, and after it what belongs to it. Returns whether it

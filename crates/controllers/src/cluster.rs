@@ -1,6 +1,5 @@
 //! What controllers share: the client, and a copy of every kind that several of them read.
 
-use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,9 +14,8 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::runtime::watcher;
-use kube::{Api, Client, Resource};
-use serde::de::DeserializeOwned;
-use stanchion_informers::{Index, Informer, Key};
+use kube::{Api, Client};
+use stanchion_informers::{Copies, Index, Informer, Key};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -82,85 +80,54 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes what controllers share. Nothing follows the API before [`Cluster::follow`], so that no handler and no
-    /// index that is added in between misses anything.
+    /// Makes what controllers share.
     pub(crate) fn new(
         client: Client,
+        copies: &Copies,
         options: Options,
         stop: CancellationToken,
     ) -> (Arc<Self>, events::Writer) {
-        let pods = Informer::default();
-        let replica_sets = Informer::default();
-        let slices = Informer::default();
+        let (pods, replica_sets, slices) = (copies.of(), copies.of(), copies.of());
         let (events, writer) = events::channel(client.clone());
         let cluster = Self {
             client,
             options,
             stop,
             events,
-            accounts: Informer::default(),
-            budgets: Informer::default(),
+            accounts: copies.of(),
+            budgets: copies.of(),
             certificates: Informer::default(),
-            claims: Informer::default(),
-            deployments: Informer::default(),
-            endpoints: Informer::default(),
-            jobs: Informer::default(),
+            claims: copies.of(),
+            deployments: copies.of(),
+            endpoints: copies.of(),
+            jobs: copies.of(),
             leases: Informer::default(),
-            namespaces: Informer::default(),
-            nodes: Informer::default(),
+            namespaces: copies.of(),
+            nodes: copies.of(),
             pods_of: Index::new(&pods, owner::controller_uid),
             pods_alone: Index::new(&pods, owner::namespace_if_alone),
             pods_on: Index::new(&pods, node_lifecycle::node_of),
             pods,
             replica_sets_of: Index::new(&replica_sets, owner::controller_uid),
             replica_sets,
-            revisions: Informer::default(),
-            services: Informer::default(),
+            revisions: copies.of(),
+            services: copies.of(),
             slices_of: Index::new(&slices, endpoint_slice::service_of),
             slices,
-            stateful_sets: Informer::default(),
-            storage_classes: Informer::default(),
-            volumes: Informer::default(),
+            stateful_sets: copies.of(),
+            storage_classes: copies.of(),
+            volumes: copies.of(),
         };
         (Arc::new(cluster), writer)
     }
 
-    /// Begins to follow the API until everything is to end; every handler and index has been added before.
+    /// Begins to follow, until everything is to end, the two kinds of which only some objects are of use here.
     pub(crate) fn follow(&self, tasks: &mut JoinSet<()>) {
-        self.run(tasks, &self.accounts);
-        self.run(tasks, &self.budgets);
         let certificates = watcher::Config::default().fields(&format!("metadata.name={CERTIFICATE}"));
-        self.run_of(tasks, &self.certificates, Api::all(self.client.clone()), certificates);
-        self.run(tasks, &self.claims);
-        self.run(tasks, &self.deployments);
-        self.run(tasks, &self.endpoints);
-        self.run(tasks, &self.jobs);
+        let api = Api::all(self.client.clone());
+        tasks.spawn(self.certificates.clone().run(api, certificates, self.stop.clone()));
         let leases = Api::namespaced(self.client.clone(), NODE_LEASES);
-        self.run_of(tasks, &self.leases, leases, watcher::Config::default());
-        self.run(tasks, &self.namespaces);
-        self.run(tasks, &self.nodes);
-        self.run(tasks, &self.pods);
-        self.run(tasks, &self.replica_sets);
-        self.run(tasks, &self.revisions);
-        self.run(tasks, &self.services);
-        self.run(tasks, &self.slices);
-        self.run(tasks, &self.stateful_sets);
-        self.run(tasks, &self.storage_classes);
-        self.run(tasks, &self.volumes);
-    }
-
-    fn run<K>(&self, tasks: &mut JoinSet<()>, informer: &Informer<K>)
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-    {
-        self.run_of(tasks, informer, Api::all(self.client.clone()), watcher::Config::default());
-    }
-
-    fn run_of<K>(&self, tasks: &mut JoinSet<()>, informer: &Informer<K>, api: Api<K>, config: watcher::Config)
-    where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-    {
-        tasks.spawn(informer.clone().run(api, config, self.stop.clone()));
+        tasks.spawn(self.leases.clone().run(leases, watcher::Config::default(), self.stop.clone()));
     }
 
     /// Waits until the first list of everything has arrived.

@@ -11,9 +11,10 @@ use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::Request;
 use kube::{Api, Client, Resource};
 use serde_json::json;
-use stanchion_informers::Key;
+use stanchion_informers::{Key, write};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -157,10 +158,12 @@ impl Writer {
 
     async fn create(&self, said: &Said, name: &str, now: Timestamp) -> Result<(), CallError> {
         let event = event(said, name, now);
-        let answer = self.api(said);
-        call::<Event, _>("create", &Key::of(&event), answer.create(&PostParams::default(), &event))
-            .await
-            .map(drop)
+        let answer = async {
+            let body = serde_json::to_vec(&event).map_err(kube::Error::SerdeError)?;
+            let request = Request::new(self.api(said).resource_url());
+            write(&self.client, request.create(&PostParams::default(), body)).await
+        };
+        call::<Event, _>("create", &Key::of(&event), answer).await
     }
 
     async fn count(&self, said: &Said, name: &str, count: i32, now: Timestamp) -> Result<(), CallError> {

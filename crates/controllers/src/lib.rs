@@ -5,7 +5,7 @@
 //! Reconcilers take no hint of what has happened and may run at any time, twice, or after a crash in the middle.
 //!
 //! A controller has one entrance, `register(&Arc<Cluster>) -> Controller`: it adds its handlers at once, and returns
-//! what is to run once the cluster has been seen. So nothing follows the API before all handlers are there.
+//! what is to run once the cluster has been seen.
 
 mod adoption;
 mod binding;
@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use kube::Client;
+use stanchion_informers::Copies;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -72,8 +73,8 @@ fn register(cluster: &Arc<Cluster>) -> Vec<Controller> {
 }
 
 /// Runs all controllers until `stop`.
-pub async fn run(client: Client, options: Options, stop: CancellationToken) {
-    let (cluster, writer) = Cluster::new(client, options, stop.clone());
+pub async fn run(client: Client, copies: &Copies, options: Options, stop: CancellationToken) {
+    let (cluster, writer) = Cluster::new(client, copies, options, stop.clone());
     let controllers = register(&cluster);
     let mut tasks = JoinSet::new();
     tasks.spawn(writer.run(stop.clone()));

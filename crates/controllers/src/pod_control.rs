@@ -16,7 +16,7 @@ use crate::expectations::Expectations;
 pub(crate) const BURST: usize = 500;
 
 /// How many calls one sync has under way at a time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
 /// Makes and deletes Pods for owners of one kind.
 pub(crate) struct PodControl<'a> {
@@ -51,11 +51,11 @@ impl PodControl<'_> {
     }
 
     async fn create_one<O: Object>(&self, owner: &O, pod: Pod) -> Result<(), CallError> {
-        match self.cluster.create(&pod).await {
-            Ok(pod) => {
-                let (owner_uid, uid) = (owner.uid().unwrap_or_default(), pod.uid().unwrap_or_default());
+        match self.cluster.create_pod(&pod).await {
+            Ok(made) => {
+                let (owner_uid, uid) = (owner.uid().unwrap_or_default(), made.uid.unwrap_or_default());
                 self.expectations.created(&owner_uid, &uid, Timestamp::now());
-                let message = format!("Created pod: {}", pod.name_any());
+                let message = format!("Created pod: {}", made.name.unwrap_or_default());
                 self.events.normal(owner, "SuccessfulCreate", message);
                 Ok(())
             }

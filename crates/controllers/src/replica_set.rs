@@ -23,7 +23,7 @@ use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::expectations::{Expectations, PATIENCE};
 use crate::owner;
-use crate::pod_control::PodControl;
+use crate::pod_control::{BURST, PodControl};
 use crate::pods;
 use crate::rank::least_wanted;
 use decide::Scaling;
@@ -110,7 +110,7 @@ impl Context {
         let control = PodControl { cluster, events: &self.events, expectations: &self.expectations };
         match *scaling {
             Scaling::Enough => Ok(()),
-            Scaling::Create(count) => control.create(set, vec![decide::new_pod(set); count]).await,
+            Scaling::Create(count) => control.create(set, vec![decide::new_pod(set); count.min(BURST)]).await,
             Scaling::Delete(count) => {
                 let related = self.related(set);
                 let chosen = least_wanted(pods, &related, count, Timestamp::now());

@@ -1,5 +1,6 @@
 //! A copy of the objects of one kind that follows the API server.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher::{self, Event, InitialListStrategy};
 use kube::{Api, Resource};
 use parking_lot::RwLock;
@@ -88,12 +90,14 @@ impl<K> Default for Informer<K> {
 impl<K> Informer<K> {
     /// Calls a handler for every change from now on; for objects that are there already, at once as added.
     ///
-    /// To be called before [`Informer::run`]: later, a change that comes at this moment may be told twice.
+    /// While the informer runs, a change that comes at this moment may be told twice, but none is left out.
     pub fn on_change(&self, handler: impl Fn(&Change<K>) + Send + Sync + 'static) {
+        // What changes meanwhile is told once this is released.
+        let mut handlers = self.shared.handlers.write();
         for object in self.list() {
             handler(&Change::Added(object));
         }
-        self.shared.handlers.write().push(Box::new(handler));
+        handlers.push(Box::new(handler));
     }
 
     /// Returns an object.
@@ -232,9 +236,29 @@ where
 }
 
 /// Leaves out what nobody reads.
-fn slim<K: Resource>(mut object: K) -> (Key, Arc<K>) {
+fn slim<K: Resource + 'static>(mut object: K) -> (Key, Arc<K>) {
     object.meta_mut().managed_fields = None;
+    if let Some(pod) = (&mut object as &mut dyn Any).downcast_mut::<Pod>() {
+        tighten(pod);
+    }
     (Key::of(&object), Arc::new(object))
+}
+
+/// Gives back room in the lists of a Pod that are read with more than they need. There are many Pods, and the elements
+/// of these lists are large.
+fn tighten(pod: &mut Pod) {
+    let Some(status) = &mut pod.status else { return };
+    let statuses = [
+        &mut status.container_statuses,
+        &mut status.init_container_statuses,
+        &mut status.ephemeral_container_statuses,
+    ];
+    for list in statuses.into_iter().flatten() {
+        list.shrink_to_fit();
+    }
+    if let Some(list) = &mut status.conditions {
+        list.shrink_to_fit();
+    }
 }
 
 #[cfg(test)]

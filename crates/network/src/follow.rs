@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Namespace, Service as ServiceObject};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::runtime::watcher;
-use kube::{Api, Client, ResourceExt};
-use stanchion_informers::{Index, Informer, Key, Queue};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use kube::ResourceExt;
+use stanchion_informers::{Copies, Index, Informer, Key, Queue};
 
 use crate::services::{self, Service};
 
@@ -31,10 +28,10 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Prepares copies that are still empty.
-    pub(crate) fn new() -> Self {
+    /// Follows from now on.
+    pub(crate) fn new(copies: &Copies) -> Self {
         let (services, slices, namespaces) =
-            (Informer::<ServiceObject>::default(), Informer::<EndpointSlice>::default(), Informer::default());
+            (copies.of::<ServiceObject>(), copies.of::<EndpointSlice>(), copies.of::<Namespace>());
         let slices_of = Index::new(&slices, |slice| services::service_of(slice).into_iter().collect());
         let changed: Queue<Changed> = Queue::default();
         let queue = changed.clone();
@@ -55,14 +52,6 @@ impl Follower {
             queue.add(Changed::Namespace(change.object().name_any()));
         });
         Self { services, slices, namespaces, slices_of, changed }
-    }
-
-    /// Fills the copies and follows until `stop`.
-    pub(crate) fn start(&self, client: &Client, tasks: &TaskTracker, stop: &CancellationToken) {
-        let config = watcher::Config::default;
-        tasks.spawn(self.services.clone().run(Api::all(client.clone()), config(), stop.clone()));
-        tasks.spawn(self.slices.clone().run(Api::all(client.clone()), config(), stop.clone()));
-        tasks.spawn(self.namespaces.clone().run(Api::all(client.clone()), config(), stop.clone()));
     }
 
     /// Waits until everything that is there has been read; it counts as changed.

@@ -4,6 +4,7 @@
 mod tests;
 
 use kube::Client;
+use stanchion_informers::Copies;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,7 +24,12 @@ const FLOWS: usize = 1024;
 ///
 /// Fails only at the start: if the domain is no name, or the address of DNS cannot be had. While the API cannot be
 /// reached everything goes on as last known.
-pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), NetworkError> {
+pub async fn run(
+    client: Client,
+    copies: &Copies,
+    options: Options,
+    stop: CancellationToken,
+) -> Result<(), NetworkError> {
     let server = options.dns_address.map(|address| address.ip());
     let (zone, zones) = watch::channel(Zone::new(&options.cluster_domain, server)?);
     let tasks = TaskTracker::new();
@@ -35,9 +41,8 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         is_dns = true;
     }
     let (troubles, told) = trouble::channel();
-    tasks.spawn(trouble::publish(client.clone(), told, stop.clone()));
-    let follower = Follower::new();
-    follower.start(&client, &tasks, &stop);
+    tasks.spawn(trouble::publish(client, told, stop.clone()));
+    let follower = Follower::new(copies);
     tasks.close();
 
     let place =

@@ -11,8 +11,10 @@ use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{ObjectMeta, Patch, PatchParams, PostParams};
+use kube::core::Request;
 use kube::{Api, Client};
 use serde_json::json;
+use stanchion_informers::write;
 use stanchion_scheduler_core::Pod;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -102,16 +104,18 @@ impl Publisher {
 
 async fn publish(client: Client, component: String, notice: Notice, turn: Turn, at: Timestamp) {
     let pod = &notice.regarding;
-    let api: Api<Event> = Api::namespaced(client, &pod.kin.namespace);
+    let api: Api<Event> = Api::namespaced(client.clone(), &pod.kin.namespace);
+    let request = Request::new(api.resource_url());
     let published = async {
         match turn {
             Turn::Create(name) => {
-                let event = event(&component, &notice, name, at);
-                api.create(&PostParams::default(), &event).await.map(drop)
+                let event = serde_json::to_vec(&event(&component, &notice, name, at));
+                let event = event.map_err(kube::Error::SerdeError)?;
+                write(&client, request.create(&PostParams::default(), event)).await
             }
             Turn::Count { name, count } => {
                 let patch = json!({"count": count, "lastTimestamp": Time(at)});
-                api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
+                write(&client, request.patch(&name, &PatchParams::default(), &Patch::Merge(patch))).await
             }
             Turn::Drop => Ok(()),
         }

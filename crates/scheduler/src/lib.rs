@@ -28,6 +28,7 @@ pub use options::{Options, SchedulerError};
 use std::sync::Arc;
 
 use kube::Client;
+use stanchion_informers::Copies;
 use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
@@ -35,28 +36,24 @@ use crate::inbox::Inbox;
 use crate::scheduling::Scheduling;
 
 /// Schedules until `stop`. What has begun then is finished or given up within a few seconds.
-pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), SchedulerError> {
+pub async fn run(
+    client: Client,
+    copies: &Copies,
+    options: Options,
+    stop: CancellationToken,
+) -> Result<(), SchedulerError> {
     options.check()?;
     let inbox = Arc::new(Inbox::default());
-    // Followers end with this call, however it ends.
-    let following = stop.child_token();
-    let _ends = following.clone().drop_guard();
-    let (caches, mut followers) = Caches::follow(&client, &inbox, &following);
+    let caches = Caches::follow(copies, &inbox);
     tokio::select! {
         () = caches.synced() => {}
-        error = followers.failed() => return Err(error),
+        () = copies.failed() => return Err(SchedulerError::Unfollowed),
         () = stop.cancelled() => return Ok(()),
     }
     tracing::info!(scheduler = options.scheduler_name, "scheduling");
     let mut scheduling = Scheduling::new(client, options, &caches, inbox);
-    let mut run = std::pin::pin!(scheduling.run(&stop));
     tokio::select! {
-        () = &mut run => return Ok(()),
-        error = followers.failed() => if !stop.is_cancelled() {
-            return Err(error);
-        },
+        () = scheduling.run(&stop) => Ok(()),
+        () = copies.failed() => Err(SchedulerError::Unfollowed),
     }
-    // Followers ended because they were told to, as the rest will.
-    run.await;
-    Ok(())
 }

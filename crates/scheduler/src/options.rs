@@ -49,8 +49,5 @@ pub enum SchedulerError {
     NoName,
     /// A task that follows the API has ended.
     #[error("the API is no longer followed")]
-    Follower(#[source] tokio::task::JoinError),
-    /// All tasks that follow the API have ended.
-    #[error("the API is no longer followed")]
     Unfollowed,
 }

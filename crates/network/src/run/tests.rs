@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use k8s_openapi::serde_json::{self, Value, json};
 use kube::client::Body;
 use parking_lot::Mutex;
+use stanchion_informers::Copies;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -150,7 +151,7 @@ async fn the_network_follows_the_api() {
     let endpoint = server(&mut tasks).await;
     let options =
         Options { dns_address: Some(dns), upstreams: Upstreams::Fixed(Vec::new()), ..Options::default() };
-    let network = tokio::spawn(run(api.client(), options, stop.clone()));
+    let network = tokio::spawn(run_alone(api.client(), options, stop.clone()));
 
     api.tell("ADDED", "services", service("web", 1, web)).await;
     api.tell("ADDED", "endpointslices", slice("web", 1, endpoint, true)).await;
@@ -195,12 +196,18 @@ async fn the_network_follows_the_api() {
     assert!(!hello(own).await);
 }
 
+/// Runs the network with copies of its own.
+async fn run_alone(client: Client, options: Options, stop: CancellationToken) -> Result<(), NetworkError> {
+    let copies = Copies::new(client.clone(), stop.clone());
+    run(client, &copies, options, stop).await
+}
+
 #[tokio::test]
 async fn what_cannot_be_is_said_at_the_start() {
     let (api, _events) = Api::new();
     let taken = TcpListener::bind((address(), 5353)).await.expect("a listener");
     let own = taken.local_addr().expect("an address");
-    let run = |options| soon(run(api.client(), options, CancellationToken::new()));
+    let run = |options| soon(run_alone(api.client(), options, CancellationToken::new()));
     let failed = run(Options { dns_address: Some(own), ..Options::default() }).await;
     let text = failed.expect_err("taken").to_string();
     assert!(

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::Args;
 use kube::Client;
+use stanchion_informers::Copies;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +48,8 @@ pub(crate) fn scheduler(arguments: &Scheduler) -> Result<(), Failure> {
         ..stanchion_scheduler::Options::default()
     };
     run(&arguments.remote, arguments.log_level, async |client, stop| {
-        stanchion_scheduler::run(client, options, stop)
+        let copies = Copies::new(client.clone(), stop.clone());
+        stanchion_scheduler::run(client, &copies, options, stop)
             .await
             .map_err(|error| Failure::new(Exit::Failure, error))
     })
@@ -56,8 +58,13 @@ pub(crate) fn scheduler(arguments: &Scheduler) -> Result<(), Failure> {
 /// Controls until a signal says to stop.
 pub(crate) fn controllers(arguments: &Controllers) -> Result<(), Failure> {
     run(&arguments.remote, arguments.log_level, async |client, stop| {
-        stanchion_controllers::run(client, stanchion_controllers::Options::default(), stop).await;
-        Ok(())
+        let copies = Copies::new(client.clone(), stop.clone());
+        tokio::select! {
+            () = stanchion_controllers::run(client, &copies, stanchion_controllers::Options::default(), stop) => Ok(()),
+            () = copies.failed() => {
+                Err(Failure::new(Exit::Failure, anyhow!("a kind of objects is no longer followed")))
+            }
+        }
     })
 }
 

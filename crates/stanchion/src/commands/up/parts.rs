@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use ipnet::Ipv4Net;
 use kube::Client;
 use stanchion_apiserver::Server;
+use stanchion_informers::Copies;
 use stanchion_node::SimulatedOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +45,10 @@ impl Parts {
         });
         furnish::furnish(&client("system:apiserver", &[MASTERS], "stanchion"), dns_ip).await?;
         let mut parts = Self { tasks: JoinSet::new() };
-        parts.network(client(furnish::NETWORK, &[], "kube-proxy"), dns, stop);
+        // The controllers may read whatever the other parts read.
+        let copies = Copies::new(client(furnish::CONTROLLERS, &[], "stanchion"), stop.clone());
+        parts.copies(copies.clone(), stop.clone());
+        parts.network(client(furnish::NETWORK, &[], "kube-proxy"), copies.clone(), dns, stop.clone());
         let node_name = node.as_ref().map(|node| node.name.clone());
         if let Some(node) = node {
             let client = client(&format!("system:node:{}", node.name), &[furnish::NODES], "kubelet");
@@ -54,39 +58,59 @@ impl Parts {
         if arguments.simulate_nodes > 0 {
             let client = client("system:node:simulated", &[furnish::NODES], "kubelet");
             let options = SimulatedOptions::new(arguments.simulate_nodes as usize, SIMULATED, Vec::new());
-            let run = stanchion_node::simulate(client, options, stop.clone());
-            parts.run("simulated nodes", async { Ok(run.await?) });
+            let (copies, stop) = (copies.clone(), stop.clone());
+            parts.run("simulated nodes", async move {
+                Ok(stanchion_node::simulate(client, &copies, options, stop).await?)
+            });
         }
         let local_path = std::path::absolute(arguments.data_dir.join(VOLUMES))
             .context("cannot find the data directory")?;
         let mut options = stanchion_controllers::Options::default();
         options.local_path = Some(local_path);
         options.local_node = node_name;
-        parts.controllers(client(furnish::CONTROLLERS, &[], "kube-controller-manager"), options, stop);
+        let controllers = client(furnish::CONTROLLERS, &[], "kube-controller-manager");
+        parts.controllers(controllers, copies.clone(), options, stop.clone());
         let options = stanchion_scheduler::Options {
             percentage_of_nodes_to_score: arguments.percentage_of_nodes_to_score,
             ..stanchion_scheduler::Options::default()
         };
-        let run = stanchion_scheduler::run(client(SCHEDULER, &[], "kube-scheduler"), options, stop.clone());
-        parts.run("scheduler", async { Ok(run.await?) });
+        let (client, stop) = (client(SCHEDULER, &[], "kube-scheduler"), stop.clone());
+        parts.run(
+            "scheduler",
+            async move { Ok(stanchion_scheduler::run(client, &copies, options, stop).await?) },
+        );
         Ok(parts)
     }
 
-    fn network(&mut self, client: Client, dns_address: Option<SocketAddr>, stop: &CancellationToken) {
+    fn copies(&mut self, copies: Copies, stop: CancellationToken) {
+        self.run("copy of the cluster", async move {
+            tokio::select! {
+                () = stop.cancelled() => Ok(()),
+                () = copies.failed() => Err(anyhow!("a kind of objects is no longer followed")),
+            }
+        });
+    }
+
+    fn network(
+        &mut self,
+        client: Client,
+        copies: Copies,
+        dns_address: Option<SocketAddr>,
+        stop: CancellationToken,
+    ) {
         let options = stanchion_network::Options { dns_address, ..stanchion_network::Options::default() };
-        let run = stanchion_network::run(client, options, stop.clone());
-        self.run("network", async { Ok(run.await?) });
+        self.run("network", async move { Ok(stanchion_network::run(client, &copies, options, stop).await?) });
     }
 
     fn controllers(
         &mut self,
         client: Client,
+        copies: Copies,
         options: stanchion_controllers::Options,
-        stop: &CancellationToken,
+        stop: CancellationToken,
     ) {
-        let run = stanchion_controllers::run(client, options, stop.clone());
-        self.run("controllers", async {
-            run.await;
+        self.run("controllers", async move {
+            stanchion_controllers::run(client, &copies, options, stop).await;
             Ok(())
         });
     }
