@@ -36,4 +36,4 @@ mod volumes;
 pub use error::NodeError;
 pub use options::{Credentials, Options};
 pub use run::{reset, run, stop_containers};
-pub use simulated::{SimulatedOptions, simulate};
+pub use simulated::{SimulatedOptions, ZONE, simulate, zone};

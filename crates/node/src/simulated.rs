@@ -1,6 +1,6 @@
 //! Many nodes without processes: objects and leases in the API, and Pods that follow a script.
 //!
-//! All of them share one informer over bound Pods and a bounded number of requests at a time, so that thousands of
+//! All of them share one informer over Pods and a bounded number of requests at a time, so that thousands of
 //! Pods cost little more than their statuses. Each node has a block of addresses of its own; it offers neither logs nor
 //! commands, and its status names no port for them.
 
@@ -18,6 +18,7 @@ use k8s_openapi::api::core::v1::Node as NodeObject;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
+use stanchion_informers::Copies;
 use stanchion_machinery::quantity::Quantity;
 use stanchion_network::addresses::NodeBlocks;
 use stanchion_node_core::capacity::{Amounts, MAX_PODS};
@@ -35,6 +36,18 @@ const AT_ONCE: usize = 32;
 const RENEW: Duration = Duration::from_secs(20);
 /// Marks nodes that are simulated.
 pub(crate) const MARK: &str = "simulation.stanchion.dev/simulated";
+
+/// The label of a zone.
+pub const ZONE: &str = "topology.kubernetes.io/zone";
+/// Over how many zones the nodes are spread.
+const ZONES: usize = 3;
+
+/// Returns the zone that a node is simulated in: one of three, by the number at the end of its name.
+pub fn zone(name: &str) -> String {
+    let digits = name.rsplit(|letter: char| !letter.is_ascii_digit()).next().unwrap_or_default();
+    let zone = digits.parse::<usize>().unwrap_or_default() % ZONES;
+    format!("zone-{zone}")
+}
 
 /// What nodes to simulate.
 #[derive(Clone, Debug)]
@@ -69,6 +82,7 @@ impl SimulatedOptions {
 /// Simulates nodes until `stop`. Their objects stay.
 pub async fn simulate(
     client: Client,
+    copies: &Copies,
     options: SimulatedOptions,
     stop: CancellationToken,
 ) -> Result<(), NodeError> {
@@ -106,7 +120,7 @@ pub async fn simulate(
     drop(made);
     let names: Vec<String> = ranges.keys().cloned().collect();
     tasks.spawn(leases(client.clone(), names, stop.clone()));
-    tasks.spawn(pods::run(client, ranges, stop));
+    tasks.spawn(pods::run(client, copies.of(), ranges, stop));
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a part of the simulation has failed");
@@ -135,6 +149,7 @@ async fn make(
 ) -> Result<(), CallError> {
     let api: Api<NodeObject> = Api::all(client.clone());
     let mut labels = usual_labels(name);
+    labels.insert(ZONE.to_owned(), zone(name));
     labels.extend(options.labels.clone());
     let object = json!({
         "metadata": {"name": name, "labels": labels, "annotations": {MARK: "true"}},

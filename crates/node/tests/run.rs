@@ -4,6 +4,7 @@ mod support;
 
 use kube::api::LogParams;
 use serde_json::json;
+use stanchion_informers::Copies;
 use support::{Cluster, status};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -186,7 +187,11 @@ async fn simulated_nodes_follow_a_script() {
     let range = ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::new(127, 80, 0, 0), 16);
     let options = stanchion_node::SimulatedOptions::new(20, range, Vec::new());
     let stop = tokio_util::sync::CancellationToken::new();
-    let simulating = tokio::spawn(stanchion_node::simulate(cluster.client.clone(), options, stop.clone()));
+    let (client, token) = (cluster.client.clone(), stop.clone());
+    let simulating = tokio::spawn(async move {
+        let copies = Copies::new(client.clone(), token.clone());
+        stanchion_node::simulate(client, &copies, options, token).await
+    });
     let pod = |number: usize| {
         let node = format!("sim-{:04}", number % 20 + 1);
         let value = json!({

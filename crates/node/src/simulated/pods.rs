@@ -7,15 +7,14 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use kube::runtime::watcher;
+use kube::core::Request;
 use kube::{Api, Client};
 use parking_lot::Mutex;
 use serde_json::json;
-use stanchion_informers::{Informer, Key, Next, Queue, work};
+use stanchion_informers::{Informer, Key, Next, Queue, work, write};
 use stanchion_network::addresses::PodAddresses;
 use stanchion_node_core::status::{Failure, Known, status_of};
 use stanchion_node_core::termination::{DEADLINE_MESSAGE, DEADLINE_REASON};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::AT_ONCE;
@@ -31,6 +30,8 @@ struct Simulated {
     host_ips: Vec<String>,
     /// The status as it was written last.
     written: PodStatus,
+    /// The generation of the spec at which there was nothing left to do, not even later.
+    settled: Option<i64>,
 }
 
 /// What all reconciles share.
@@ -44,8 +45,13 @@ struct Shared {
 }
 
 /// Follows the API until `stop`.
-pub(super) async fn run(client: Client, ranges: BTreeMap<String, Ipv4Net>, stop: CancellationToken) {
-    let (informer, queue): (Informer<Pod>, Queue<Key>) = (Informer::default(), Queue::default());
+pub(super) async fn run(
+    client: Client,
+    informer: Informer<Pod>,
+    ranges: BTreeMap<String, Ipv4Net>,
+    stop: CancellationToken,
+) {
+    let queue: Queue<Key> = Queue::default();
     let (keys, names) = (queue.clone(), ranges.clone());
     informer.on_change(move |change| {
         let node = change.object().spec.as_ref().and_then(|spec| spec.node_name.as_ref());
@@ -53,25 +59,22 @@ pub(super) async fn run(client: Client, ranges: BTreeMap<String, Ipv4Net>, stop:
             keys.add(Key::of(&**change.object()));
         }
     });
-    let shared = Arc::new(Shared {
-        client: client.clone(),
-        informer: informer.clone(),
-        ranges,
-        addresses: Mutex::default(),
-        pods: Mutex::default(),
-    });
-    let mut tasks = JoinSet::new();
-    let bound = watcher::Config::default().fields("spec.nodeName!=");
-    tasks.spawn(informer.run(Api::all(client), bound, stop.clone()));
+    let shared =
+        Arc::new(Shared { client, informer, ranges, addresses: Mutex::default(), pods: Mutex::default() });
     let reconcile = move |key| {
         let shared = Arc::clone(&shared);
         async move { shared.reconcile(&key).await }
     };
-    tasks.spawn(work("simulated nodes", queue, AT_ONCE, reconcile, stop));
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "a part of the simulation has failed");
-        }
+    work("simulated nodes", queue, AT_ONCE, reconcile, stop).await;
+}
+
+impl Simulated {
+    /// Returns whether a Pod shows nothing that has not been looked at.
+    fn has_settled(&self, pod: &Pod) -> bool {
+        self.settled.is_some()
+            && self.settled == pod.metadata.generation
+            && pod.metadata.deletion_timestamp.is_none()
+            && pod.status.as_ref() == Some(&self.written)
     }
 }
 
@@ -139,6 +142,7 @@ impl Shared {
             ips: address.iter().map(ToString::to_string).collect(),
             host_ips: vec![range.hosts().next().unwrap_or(range.network()).to_string()],
             written: pod.status.clone().unwrap_or_default(),
+            settled: None,
         })
     }
 
@@ -155,6 +159,11 @@ impl Shared {
 
     /// Goes on with a Pod; returns nothing once it is gone.
     async fn look(&self, pod: &Pod, simulated: &mut Simulated) -> Result<Option<Next>, CallError> {
+        // Most changes are the statuses that were written here.
+        if simulated.has_settled(pod) {
+            return Ok(Some(Next::Change));
+        }
+        simulated.settled = None;
         let now = clock::now();
         let wake = simulated.life.step(pod, now);
         let status = status(pod, simulated);
@@ -164,8 +173,11 @@ impl Shared {
         if status != simulated.written {
             let patch = json!({"metadata": {"uid": reference.uid}, "status": with_removals(&simulated.written, &status)});
             let parameters = PatchParams::default();
-            match call(api.patch_status(&reference.name, &parameters, &Patch::Strategic(patch))).await {
-                Ok(_) => simulated.written = status,
+            let request = Request::new(api.resource_url());
+            let patch = Patch::Strategic(patch);
+            let request = request.patch_subresource("status", &reference.name, &parameters, &patch);
+            match call(write(&self.client, request)).await {
+                Ok(()) => simulated.written = status,
                 Err(error) if error.is_not_found() => return Ok(None),
                 Err(error) => return Err(error),
             }
@@ -181,6 +193,9 @@ impl Shared {
                 Err(error) if !error.is_not_found() && !error.is_conflict() => Err(error),
                 Ok(_) | Err(_) => Ok(None),
             };
+        }
+        if wake.is_none() {
+            simulated.settled = pod.metadata.generation;
         }
         let pause = wake.map(|wake| clock::until(wake).max(Duration::from_millis(1)));
         Ok(Some(pause.map_or(Next::Change, Next::After)))

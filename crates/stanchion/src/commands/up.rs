@@ -123,7 +123,12 @@ fn node(
         key: made.key,
         authority: server.authority().to_owned(),
     };
-    Ok(place::options(&arguments.data_dir, &name, ranges.pods, dns, credentials)?)
+    let mut options = place::options(&arguments.data_dir, &name, ranges.pods, dns, credentials)?;
+    if arguments.simulate_nodes > 0 {
+        // Without a zone it would count as an empty one among those of the simulated nodes, and be filled first.
+        options.labels.insert(stanchion_node::ZONE.to_owned(), stanchion_node::zone(&name));
+    }
+    Ok(options)
 }
 
 /// Starts the API server, on another port if something listens on the one that is asked for.
