@@ -7,7 +7,8 @@
 //! <hierarchy>/<parent>/shims               the shims: out of the way of whoever ends our own group
 //! ```
 //! A machine may mix both versions: each controller is used where it is ([`Hierarchies`]). Groups are made by the
-//! shim and by the exec helper, a process joins them itself, and the shim removes them.
+//! shim and by the exec helper, a process joins them itself, and the shim removes them. With the last container go the
+//! groups around it, up to the hierarchy's root.
 
 mod hierarchies;
 mod kill;
@@ -41,6 +42,11 @@ impl Group {
     /// Returns the group `path` below every hierarchy's root.
     pub(crate) fn new(hierarchies: Hierarchies, path: &str) -> Self {
         Self { hierarchies, path: PathBuf::from(path.trim_matches('/')) }
+    }
+
+    /// Returns the group of the shims below `parent`.
+    pub(crate) fn shims(hierarchies: Hierarchies, parent: &str) -> Self {
+        Self::new(hierarchies, &format!("{parent}/shims"))
     }
 
     /// Returns the group of a Pod.

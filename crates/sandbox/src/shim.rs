@@ -46,6 +46,8 @@ use crate::state::{Dir, Launch, Record};
 const SHIM_OOM_SCORE: &str = "-998";
 /// A runtime that looks whether the lock is taken holds it for less.
 const LOCK_DEADLINE: Duration = Duration::from_secs(2);
+/// How often the group of the shims is made and joined until it stays.
+const JOIN_TRIES: usize = 10;
 /// How long output is read after the end: a process that escaped may hold it open for ever.
 const DRAIN: Duration = Duration::from_secs(1);
 /// How long processes may take to go once they are killed.
@@ -150,8 +152,13 @@ fn reply(reply: &Reply) -> Result<(), SystemError> {
 fn step_aside(launch: &Launch) {
     drop(fs::write("/proc/self/oom_score_adj", SHIM_OOM_SCORE));
     if let Ok(hierarchies) = Hierarchies::discover() {
-        let group = Group::new(hierarchies, &format!("{}/shims", launch.settings.cgroup_parent));
-        drop(group.make(&Resources::default()).and_then(|()| group.join()));
+        let group = Group::shims(hierarchies, &launch.settings.cgroup_parent);
+        // The end of the last container before this one may take the group away in between.
+        for _ in 0..JOIN_TRIES {
+            if group.make(&Resources::default()).and_then(|()| group.join()).is_ok() {
+                break;
+            }
+        }
     }
 }
 

@@ -164,7 +164,7 @@ async fn many_short_containers_leave_nothing() {
         !std::fs::read_dir("/proc").expect("readable").flatten().any(|entry| ours(&entry.path()))
     })
     .await;
-    within(bench.runtime.remove_all()).await.expect("removed");
+    // Each end takes its own away, up to the groups around it; there is nothing left for the removal of all.
     assert_eq!(cgroups(&bench), Vec::<std::path::PathBuf>::new());
     bench.close().await;
 }

@@ -121,6 +121,8 @@ pub(crate) fn probe(hierarchies: &Hierarchies, parent: &str, abilities: &mut Abi
     if let Err(error) = group.remove() {
         tracing::warn!(error = chain(&error), "a cgroup made for trying out is left");
     }
+    // The groups around it too, unless there are containers: the first of them makes them again.
+    group.remove_if_empty();
 }
 
 #[cfg(test)]

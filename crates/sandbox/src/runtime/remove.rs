@@ -95,9 +95,11 @@ fn remove_groups(launch: &Launch) -> Result<(), SystemError> {
     if !launch.settings.abilities.has_cgroups() {
         return Ok(());
     }
-    let pod = Group::pod(Hierarchies::discover()?, &launch.settings.cgroup_parent, &launch.config.pod.uid);
+    let (hierarchies, parent) = (Hierarchies::discover()?, &launch.settings.cgroup_parent);
+    let pod = Group::pod(hierarchies.clone(), parent, &launch.config.pod.uid);
     pod.container(&launch.config.id).end()?;
     pod.remove_if_empty();
+    Group::shims(hierarchies, parent).remove_if_empty();
     Ok(())
 }
 
