@@ -30,6 +30,7 @@ pub mod qos;
 pub mod resources;
 pub mod restart;
 pub mod script;
+pub mod shutdown;
 pub mod status;
 pub mod termination;
 pub mod volumes;

@@ -29,6 +29,7 @@ mod pods;
 mod register;
 mod run;
 mod server;
+mod shutdown;
 mod simulated;
 mod sources;
 mod volumes;

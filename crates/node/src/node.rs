@@ -11,7 +11,9 @@ use stanchion_informers::{Informer, Key};
 use stanchion_node_core::capacity::Amounts;
 use stanchion_node_core::images::Table;
 use stanchion_node_core::names::Resolver;
+use stanchion_node_core::shutdown::Shutdown;
 use stanchion_sandbox::Runtime;
+use tokio::sync::watch;
 
 use crate::addresses::Addresses;
 use crate::events::Events;
@@ -35,6 +37,8 @@ pub(crate) struct Node {
     pub(crate) images: Table,
     /// The machine's own resolv.conf.
     pub(crate) resolver: Resolver,
+    /// How far the end of all Pods is.
+    pub(crate) shutdown: watch::Sender<Shutdown>,
     /// What each Pod's task shows of it, for logs and commands.
     pub(crate) views: Mutex<HashMap<Key, Arc<View>>>,
 }

@@ -17,8 +17,8 @@ pub struct Credentials {
     pub certificate: String,
     /// Its key, PEM.
     pub key: String,
-    /// The authority of clients, PEM.
-    pub authority: String,
+    /// The authority of clients, PEM; without one nobody may ask for logs and commands.
+    pub authority: Option<String>,
 }
 
 impl std::fmt::Debug for Credentials {

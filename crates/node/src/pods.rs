@@ -2,6 +2,7 @@
 
 mod config;
 mod ending;
+mod farewell;
 mod probing;
 mod program;
 mod recover;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::farewell::Farewell;
 pub(crate) use self::report::{carried, with_removals};
 use self::worker::Worker;
 use crate::node::Node;
@@ -43,6 +45,8 @@ pub(crate) struct Shown {
     pub(crate) pod: Arc<Pod>,
     pub(crate) observed: Containers,
     pub(crate) is_over: bool,
+    /// The node ends all Pods, and nothing of this one runs any more.
+    pub(crate) has_stopped: bool,
 }
 
 /// The end of a Pod that its node wants.
@@ -54,7 +58,7 @@ pub(crate) struct Eviction {
 
 impl View {
     fn new(pod: Arc<Pod>) -> Self {
-        let shown = Shown { pod, observed: Containers::new(), is_over: false };
+        let shown = Shown { pod, observed: Containers::new(), is_over: false, has_stopped: false };
         Self { shown: Mutex::new(shown), eviction: watch::Sender::new(None) }
     }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::runtime::watcher;
 use kube::{Api, Client};
@@ -11,6 +10,7 @@ use stanchion_informers::Informer;
 use stanchion_node_core::capacity::allocatable;
 use stanchion_node_core::names::Resolver;
 use stanchion_sandbox::{ContainerState, Runtime};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -19,16 +19,20 @@ use crate::error::NodeError;
 use crate::events::Events;
 use crate::node::Node;
 use crate::options::Options;
-use crate::pods::Dispatcher;
+use crate::pods::{Dispatcher, Farewell};
 use crate::register::{Machine, Registration};
 use crate::server::Server;
-use crate::{eviction, volumes};
-
-/// How long containers have when all of them are stopped.
-const STOP_GRACE: Duration = Duration::from_secs(30);
+use crate::{eviction, shutdown, volumes};
 
 /// Runs a node until `stop`; its containers go on after that, and the next run finds them.
-pub async fn run(client: Client, options: Options, stop: CancellationToken) -> Result<(), NodeError> {
+///
+/// After `shutdown` it ends all Pods in order, and then itself; what was ended is started again by the next run.
+pub async fn run(
+    client: Client,
+    options: Options,
+    shutdown: CancellationToken,
+    stop: CancellationToken,
+) -> Result<(), NodeError> {
     let machine = Machine::read(&options)?;
     let server = Server::bind(&options).await?;
     let runtime = Runtime::open(sandbox_options(&options)).await?;
@@ -42,6 +46,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
         memory: machine.memory,
         images: options.images.clone(),
         resolver: Resolver::parse(&resolver),
+        shutdown: watch::Sender::default(),
         views: Mutex::default(),
         client: client.clone(),
         runtime,
@@ -60,6 +65,7 @@ pub async fn run(client: Client, options: Options, stop: CancellationToken) -> R
     tasks.spawn(ok(server.run(Arc::clone(&node), halt.clone())));
     tasks.spawn(ok(eviction::run(Arc::clone(&node), registration.pressure(), halt.clone())));
     tasks.spawn(ok(registration.run(halt.clone())));
+    tasks.spawn(ok(shutdown::run(Arc::clone(&node), shutdown, halt.clone())));
     tasks.spawn(ok(dispatcher.run()));
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
@@ -83,24 +89,32 @@ fn sandbox_options(options: &Options) -> stanchion_sandbox::Options {
     sandbox
 }
 
-/// Ends all containers of a node that does not run: told first, killed after a while. The next run of the node
-/// finds how they ended, and starts them again as their Pods want it.
+/// Ends all containers of a node that does not run: those of critical Pods last, each by its own stop signal and within
+/// its Pod's time. Hooks are not run. The next run of the node finds how they ended, and starts them again as their
+/// Pods want it.
 pub async fn stop_containers(options: &Options) -> Result<(), NodeError> {
-    let runtime = Runtime::open(sandbox_options(options)).await?;
+    let runtime = &Runtime::open(sandbox_options(options)).await?;
     let found = runtime.containers().await?;
     let running = found.iter().filter(|one| matches!(one.state, ContainerState::Running { .. }));
-    let ending = running.map(|one| async {
-        let id = &one.config.id;
-        runtime.signal(id, 15).await?;
-        if tokio::time::timeout(STOP_GRACE, runtime.wait(id)).await.is_err() {
-            runtime.kill(id).await?;
-            runtime.wait(id).await?;
-        }
-        Ok(())
-    });
-    let ended: Result<Vec<()>, NodeError> =
-        futures_util::future::join_all(ending).await.into_iter().collect();
-    ended.map(drop)
+    let farewells = running.map(|one| (&one.config.id, Farewell::read(&one.config.labels)));
+    let (critical, ordinary): (Vec<_>, Vec<_>) = farewells.partition(|(_, farewell)| farewell.is_critical);
+    for turn in [ordinary, critical] {
+        let ending = turn.into_iter().map(|(id, farewell)| async move {
+            if farewell.has_hook {
+                tracing::warn!(%id, "a preStop hook is not run: its cluster does not run");
+            }
+            runtime.signal(id, farewell.signal).await?;
+            if tokio::time::timeout(farewell.grace, runtime.wait(id)).await.is_err() {
+                runtime.kill(id).await?;
+                runtime.wait(id).await?;
+            }
+            Ok(())
+        });
+        let ended: Result<Vec<()>, NodeError> =
+            futures_util::future::join_all(ending).await.into_iter().collect();
+        ended?;
+    }
+    Ok(())
 }
 
 /// Takes everything away that a node has left on the machine: processes, mounts, cgroups, files.

@@ -40,6 +40,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long to wait after an accept failed, for example for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What is answered to everybody if there is nothing to know the API server by.
+const NOBODY: &str = "nobody may ask: the node was started without an authority of its clients";
+
 /// The body of an answer.
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
@@ -124,6 +127,8 @@ async fn serve(
         async move {
             let answer = if may_ask {
                 answer(&node, request, &tasks, &stop).await
+            } else if node.options.credentials.authority.is_none() {
+                Err((StatusCode::FORBIDDEN, NOBODY.to_owned()))
             } else {
                 Err((StatusCode::FORBIDDEN, "only the API server may ask".to_owned()))
             };

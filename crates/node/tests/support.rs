@@ -53,7 +53,7 @@ impl Cluster {
         let credentials = Credentials {
             certificate: serving.certificate,
             key: serving.key,
-            authority: server.authority().to_owned(),
+            authority: Some(server.authority().to_owned()),
         };
         let mut options = Options::new("one", dir.path().join("node"), credentials);
         options.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -68,7 +68,12 @@ impl Cluster {
     /// Starts the node.
     pub(crate) fn run(&mut self) {
         let stop = CancellationToken::new();
-        let running = stanchion_node::run(self.client.clone(), self.options.clone(), stop.clone());
+        let running = stanchion_node::run(
+            self.client.clone(),
+            self.options.clone(),
+            CancellationToken::new(),
+            stop.clone(),
+        );
         self.node = Some((stop, tokio::spawn(running)));
     }
 

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apiserver, completions, down, explain, part, store, up, version};
+use crate::commands::{apiserver, completions, down, explain, node, part, store, up, version};
 use crate::output::Format;
 
 const AFTER_HELP: &str = "\
@@ -33,8 +33,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// A Kubernetes of one machine: store, API server and all that makes Pods run, in one process.
     Up(Box<up::Arguments>),
-    /// End a cluster that `up` runs, and its Pods; everything is there again with the next `up`.
-    Down(down::Arguments),
+    /// End a cluster that `up` runs, its Pods first; everything is there again with the next `up`.
+    Down(down::Down),
     /// End a cluster that `up` runs, and leave nothing of it: processes, mounts, cgroups, files.
     Reset(down::Arguments),
     /// The Kubernetes API over a store of its own, or over an etcd.
@@ -45,6 +45,10 @@ pub(crate) enum Command {
     Scheduler(part::Scheduler),
     /// The controllers alone, against any API server.
     Controllers(part::Controllers),
+    /// A node alone, against any API server: runs the Pods that are bound to it as processes of this machine.
+    ///
+    /// Flags carry kubelet's names and meanings wherever it has the thing.
+    Node(Box<node::Arguments>),
     /// Say why something is as it is.
     #[command(subcommand)]
     Explain(explain::Command),

@@ -4,6 +4,7 @@ pub(crate) mod apiserver;
 pub(crate) mod completions;
 pub(crate) mod down;
 pub(crate) mod explain;
+pub(crate) mod node;
 pub(crate) mod part;
 pub(crate) mod remote;
 pub(crate) mod store;
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Reset(arguments) => down::reset(&arguments),
         Command::Scheduler(arguments) => part::scheduler(&arguments),
         Command::Controllers(arguments) => part::controllers(&arguments),
+        Command::Node(arguments) => node::run(&arguments),
         Command::Explain(command) => explain::run(&command, cli.output),
         Command::Store(command) => store::run(command, cli.output),
         Command::Version(arguments) => version::run(&arguments, cli.output),

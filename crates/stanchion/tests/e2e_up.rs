@@ -1,6 +1,9 @@
 //! `stanchion up`: what is applied with kubectl is placed, runs as processes, heals, rolls out and ends.
 
 #[cfg(test)]
+#[path = "up/alone.rs"]
+mod alone;
+#[cfg(test)]
 #[path = "up/crashes.rs"]
 mod crashes;
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub(crate) mod cluster;
 pub(crate) mod command;
 pub(crate) mod etcd;
 pub(crate) mod http;
+pub(crate) mod machine;
 pub(crate) mod random;
 pub(crate) mod server;
 pub(crate) mod transcript;

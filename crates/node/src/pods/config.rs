@@ -14,6 +14,7 @@ use stanchion_sandbox::{
     User,
 };
 
+use super::farewell::Farewell;
 use super::program::USUAL;
 use super::recover::{LABEL_ATTEMPT, LABEL_CONTAINER, LABEL_IMAGE, LABEL_IMAGE_ID};
 use super::start::Order;
@@ -101,7 +102,8 @@ fn labels(order: &Order, reference: &PodRef, image: &Found) -> BTreeMap<String, 
         (LABEL_IMAGE, order.container.image.clone().unwrap_or_default()),
         (LABEL_IMAGE_ID, image.image_id()),
     ];
-    of.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    let farewell = Farewell::of(&order.pod, &order.container).labels();
+    of.into_iter().chain(farewell).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn variables(environment: &Environment, image: &Found, hostname: &str) -> Vec<(String, String)> {

@@ -27,15 +27,25 @@ impl Worker {
     pub(super) fn begin_end(&mut self, now: Moment) {
         self.stage = Stage::Ending;
         self.endings.clear();
+        self.tell_stop();
+        let grace = self.grace();
+        let ending = Ending::of_pod(&self.plan, &self.observed, |name| self.has_hook(name), grace, now);
+        self.endings.insert(Target::Pod, ending);
+    }
+
+    fn tell_stop(&self) {
         for (name, observed) in &self.observed {
             if observed.is_alive() {
                 let text = format!("Stopping container {name}");
                 self.node.events.container(&self.pod, name, Level::Normal, "Killing", text);
             }
         }
-        let grace = self.grace();
-        let ending = Ending::of_pod(&self.plan, &self.observed, |name| self.has_hook(name), grace, now);
-        self.endings.insert(Target::Pod, ending);
+    }
+
+    /// Begins to end all containers with their node, to be started again by its next run.
+    pub(super) fn begin_stop(&mut self, now: Moment) {
+        self.tell_stop();
+        self.begin_restart_all(now);
     }
 
     /// Begins to end all containers, to be started again.
@@ -111,7 +121,9 @@ impl Worker {
         }
         if self.endings.get(&Target::All).is_some_and(Ending::is_over) && self.tasks_allow_end() {
             self.endings.remove(&Target::All);
-            self.observed.values_mut().for_each(Observed::forget);
+            if !self.is_shut_down() {
+                self.observed.values_mut().for_each(Observed::forget);
+            }
             wake.again();
         }
         self.endings.retain(|target, ending| !matches!(target, Target::Container(_)) || !ending.is_over());

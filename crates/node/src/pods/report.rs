@@ -31,6 +31,11 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// Returns whether the last word has been written.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
     pub(super) fn new(pod: &Pod) -> Self {
         let written = pod.status.clone().unwrap_or_default();
         Self { written, writing: None, is_settled: false, not_before: Moment::default(), pause: PAUSE.0 }

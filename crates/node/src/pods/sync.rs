@@ -7,8 +7,9 @@ use stanchion_node_core::Moment;
 use stanchion_node_core::backoff::{crash_event, crash_key, image_event, image_key, image_message};
 use stanchion_node_core::container::{EndedBy, ExitReason, Image, Observed, State, Waiting, WaitingReason};
 use stanchion_node_core::hook::HookKind;
-use stanchion_node_core::plan::PodPlan;
+use stanchion_node_core::plan::{PodPlan, RestartPolicy};
 use stanchion_node_core::restart::{Action, KillReason, Picture};
+use stanchion_node_core::shutdown;
 use stanchion_node_core::status::Failure;
 use stanchion_node_core::termination::{DEADLINE_MESSAGE, DEADLINE_REASON, active_deadline};
 
@@ -53,6 +54,10 @@ impl Worker {
     /// Keeps the containers as the Pod wants them.
     fn live(&mut self, now: Moment, wake: &mut Wake) {
         self.watch_deadline(now, wake);
+        if self.is_shut_down() && self.plan.policy != RestartPolicy::Always && !self.is_still() {
+            // How its containers end now says nothing of its work, and nobody would start them again.
+            self.failure.get_or_insert_with(shutdown::failure);
+        }
         if self.is_unwanted() {
             // What is being started is ended once it has started.
             if self.starting.is_empty() {
@@ -61,6 +66,13 @@ impl Worker {
             return;
         }
         if self.endings.contains_key(&Target::All) {
+            return;
+        }
+        if self.is_shut_down() {
+            // What is being started is ended once it has started.
+            if self.starting.is_empty() && !self.is_still() {
+                self.begin_stop(now);
+            }
             return;
         }
         let Some(volumes) = self.volumes(now, wake) else { return };

@@ -14,7 +14,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Container, Pod};
 use stanchion_node_core::Moment;
 use stanchion_node_core::backoff::{BackOff, Bounds};
-use stanchion_node_core::container::{Containers, EndedBy};
+use stanchion_node_core::container::{Containers, EndedBy, Observed};
 use stanchion_node_core::hook::HookKind;
 use stanchion_node_core::names::PodRef;
 use stanchion_node_core::plan::PodPlan;
@@ -196,6 +196,7 @@ impl Worker {
 
     /// Runs until the Pod is gone, or the node stops.
     pub(super) async fn run(mut self, stop: CancellationToken) {
+        let mut shutdown = self.node.shutdown.subscribe();
         while self.stage != Stage::Gone {
             let wake = self.step().await;
             self.show();
@@ -223,6 +224,8 @@ impl Worker {
                         (self.failure, self.exact_grace) = (Some(wanted.failure), Some(wanted.grace));
                     }
                 }
+                // The node holds the sender, and this task the node.
+                _ = shutdown.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -326,11 +329,29 @@ impl Worker {
         self.is_gone || self.pod.metadata.deletion_timestamp.is_some() || self.failure.is_some()
     }
 
+    /// Returns whether the node ends all Pods, and it is this one's turn.
+    pub(super) fn is_shut_down(&self) -> bool {
+        let phase = *self.node.shutdown.borrow();
+        self.pod.spec.as_ref().is_some_and(|spec| phase.ends(spec))
+    }
+
+    /// Returns whether nothing of the Pod runs, or is about to.
+    pub(super) fn is_still(&self) -> bool {
+        self.starting.is_empty() && !self.observed.values().any(Observed::is_alive)
+    }
+
     fn show(&self) {
         *self.view.shown.lock() = Shown {
             pod: Arc::clone(&self.pod),
             observed: self.observed.clone(),
             is_over: self.stage >= Stage::Ended,
+            has_stopped: match self.stage {
+                Stage::Living | Stage::Ending => {
+                    self.is_shut_down() && self.failure.is_none() && self.is_still()
+                }
+                Stage::Ended | Stage::Cleaning | Stage::Clean => self.report.is_settled(),
+                Stage::Removing | Stage::Gone => true,
+            },
         };
     }
 }

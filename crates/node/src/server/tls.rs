@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -17,25 +19,33 @@ const API_SERVER: &str = "kube-apiserver-kubelet-client";
 /// The group of those who may do everything.
 const MASTERS: &str = "system:masters";
 
-/// Makes an acceptor that lets in only who shows a certificate of the authority.
+/// Makes an acceptor that lets in only who shows a certificate of the authority; without an authority anybody comes as
+/// far as the refusal.
 pub(super) fn acceptor(credentials: &Credentials) -> Result<TlsAcceptor, NodeError> {
     let bad = |what| move |problem: String| NodeError::Credentials { what, problem };
     let certificates = certificates(&credentials.certificate).map_err(bad("certificate"))?;
     let key =
         PrivateKeyDer::from_pem_slice(credentials.key.as_bytes()).map_err(|e| bad("key")(e.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    for root in self::certificates(&credentials.authority).map_err(bad("authority"))? {
-        roots.add(root).map_err(|error| bad("authority")(error.to_string()))?;
-    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-    let verifier = verifier.map_err(|error| bad("authority")(error.to_string()))?;
+    let verifier = match &credentials.authority {
+        Some(authority) => verifier(authority, &provider).map_err(bad("authority"))?,
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config
         .and_then(|builder| builder.with_client_cert_verifier(verifier).with_single_cert(certificates, key))
         .map_err(|error| bad("certificate")(error.to_string()))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Makes what lets in only who shows a certificate of an authority.
+fn verifier(authority: &str, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, String> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(authority)? {
+        roots.add(root).map_err(|error| error.to_string())?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    builder.build().map_err(|error| error.to_string())
 }
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {

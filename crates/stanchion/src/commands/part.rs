@@ -1,4 +1,5 @@
-//! `stanchion scheduler` and `stanchion controllers`: one part alone, against any API server.
+//! `stanchion scheduler` and `stanchion controllers`: one part alone, against any API server. What `stanchion node` shares
+//! with them stands here.
 
 use std::future::Future;
 
@@ -68,7 +69,8 @@ pub(crate) fn controllers(arguments: &Controllers) -> Result<(), Failure> {
     })
 }
 
-fn run<F>(
+/// Runs a part until a signal says to stop.
+pub(crate) fn run<F>(
     remote: &Remote,
     level: LogLevel,
     part: impl FnOnce(Client, CancellationToken) -> F,

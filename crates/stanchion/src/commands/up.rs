@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Raises the bound of open files as far as it goes: connections through Services take two each.
-fn raise_descriptors() {
+pub(crate) fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!(%error, "the bound of open files stays");
@@ -78,6 +78,7 @@ fn raise_descriptors() {
 async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    let mut down = signal(SignalKind::user_defined1()).context("cannot wait for SIGUSR1")?;
     let options = StoreOptions::new(arguments.data_dir.join("store"));
     let opened = tokio::task::spawn_blocking(move || Store::open(options)).await;
     let store = opened.context("opening the store panicked")??;
@@ -85,16 +86,23 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let ranges = Ranges::take(&arguments.data_dir).await.map_err(|error| Failure::new(Exit::Usage, error))?;
     let server = start(arguments, &ranges, Arc::new(store.clone())).await?;
     let kubeconfig = write_kubeconfigs(arguments, &server)?;
-    let stop = CancellationToken::new();
+    let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
     let dns = dns(&ranges).await;
     let node = node(arguments, &server, &ranges, dns)?;
-    let mut parts = Parts::start(arguments, &server, dns, Some(node), &stop).await?;
+    let mut parts = Parts::start(arguments, &server, dns, Some(node), &shutdown, &stop).await?;
     tracing::info!(address = %server.address(), kubeconfig = %kubeconfig.display(), "the cluster is up");
-    let failed = tokio::select! {
-        biased;
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
-        failed = parts.failed() => Some(failed),
+    let failed = loop {
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+            _ = down.recv() => {
+                tracing::info!("ending all Pods");
+                shutdown.cancel();
+            }
+            // After its Pods the node ends, and then the rest.
+            failed = parts.failed() => break Some(failed).filter(|_| !shutdown.is_cancelled()),
+        }
     };
     tracing::info!("stopping");
     stop.cancel();
@@ -102,7 +110,11 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     server.stop().await;
     store.close().await;
     drop(running);
-    tracing::info!("stopped; the containers of Pods go on until `stanchion down`");
+    if shutdown.is_cancelled() {
+        tracing::info!("stopped");
+    } else {
+        tracing::info!("stopped; the containers of Pods go on until `stanchion down`");
+    }
     failed.map_or(Ok(()), |error| Err(Failure::from(error)))
 }
 
@@ -121,7 +133,7 @@ fn node(
     let credentials = stanchion_node::Credentials {
         certificate: made.certificate,
         key: made.key,
-        authority: server.authority().to_owned(),
+        authority: Some(server.authority().to_owned()),
     };
     let mut options = place::options(&arguments.data_dir, &name, ranges.pods, dns, credentials)?;
     if arguments.simulate_nodes > 0 {

@@ -2,7 +2,7 @@
 
 use crate::LIMIT;
 use crate::ground::Ground;
-use crate::support::{wait_for, within};
+use crate::support::{machine, wait_for, within};
 
 const SLEEPER: &str = r"
 apiVersion: apps/v1
@@ -92,11 +92,9 @@ async fn down_keeps_everything_and_reset_nothing() {
         })
         .await;
         let data = ground.data_dir();
+        let cgroups = machine::cgroups(&data);
         ground.end("reset").await.done();
-        assert_eq!(ground.processes(), Vec::<String>::new());
-        assert!(!data.exists());
-        let mounts = std::fs::read_to_string("/proc/self/mounts").expect("mounts can be read");
-        assert!(!mounts.contains(&data.display().to_string()), "{mounts}");
+        machine::assert_clean(&data, &cgroups);
     })
     .await;
 }

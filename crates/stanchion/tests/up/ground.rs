@@ -8,7 +8,7 @@ use tokio::process::{Child, Command};
 
 use crate::support::command::{Outcome, read, reopen, run_with, signal, spawn, split, stanchion, temporary};
 use crate::support::server::folder;
-use crate::support::wait_for;
+use crate::support::{machine, wait_for};
 
 /// What is told once all parts run.
 const READY: &str = "the cluster is up";
@@ -116,16 +116,7 @@ impl Ground {
 
     /// Returns the processes of this machine that have the cluster's directory in their command line.
     pub(crate) fn processes(&self) -> Vec<String> {
-        let data = self.data_dir().display().to_string();
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir("/proc").expect("/proc can be read").flatten() {
-            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            if line.contains(&data) {
-                found.push(line);
-            }
-        }
-        found
+        machine::processes(&self.data_dir()).into_iter().map(|(_, line)| line).collect()
     }
 }
 
@@ -153,7 +144,7 @@ fn begin(folder: &TempDir, arguments: &[String], log: &NamedTempFile) -> Child {
 }
 
 /// Returns the kubectl that is chosen, that of the tests' set-up, or that of the machine.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     if let Some(chosen) = std::env::var_os("STANCHION_KUBECTL") {
         return chosen.into();
     }

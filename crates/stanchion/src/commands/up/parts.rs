@@ -36,6 +36,7 @@ impl Parts {
         server: &Server,
         dns: Option<SocketAddr>,
         node: Option<stanchion_node::Options>,
+        shutdown: &CancellationToken,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
         let client = |name: &str, groups: &[&str], agent| local::client(server.local(name, groups), agent);
@@ -52,7 +53,7 @@ impl Parts {
         let node_name = node.as_ref().map(|node| node.name.clone());
         if let Some(node) = node {
             let client = client(&format!("system:node:{}", node.name), &[furnish::NODES], "kubelet");
-            let run = stanchion_node::run(client, node, stop.clone());
+            let run = stanchion_node::run(client, node, shutdown.clone(), stop.clone());
             parts.run("node", async { Ok(run.await?) });
         }
         if arguments.simulate_nodes > 0 {

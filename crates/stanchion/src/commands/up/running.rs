@@ -28,9 +28,21 @@ pub(crate) enum RunningError {
         #[source]
         source: io::Error,
     },
+    /// Another process runs with this directory.
+    #[error("process {pid} runs with this directory already")]
+    InUse { pid: i32 },
     /// The process does not end.
     #[error("process {pid}, which runs the cluster, has not ended within {seconds} s")]
     Deadline { pid: i32, seconds: u64 },
+}
+
+/// What a process that runs a cluster takes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Containers go on.
+    Alone,
+    /// Pods are ended before it ends.
+    WithPods,
 }
 
 /// The record of this process; it is removed with this value.
@@ -40,10 +52,16 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Records that this process runs the cluster. Whoever holds the store is the only one to do so.
+    /// Records that this process runs the cluster, or the node that has this directory for itself.
     pub(crate) fn record(data_dir: &Path) -> Result<Self, RunningError> {
         let path = data_dir.join(FILE);
         let own = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
+        if let Some((pid, since)) = recorded(&path)?
+            && pid.as_raw_nonzero().get() != own
+            && began(pid.as_raw_nonzero().get()) == Some(since)
+        {
+            return Err(RunningError::InUse { pid: pid.as_raw_nonzero().get() });
+        }
         let began = began(own).unwrap_or_default();
         let written = std::fs::write(&path, format!("{own} {began}\n"));
         written.map_err(|source| RunningError::File { path: path.clone(), source })?;
@@ -51,15 +69,8 @@ impl Running {
     }
 
     /// Tells the process that runs a cluster to end, and waits for that. Returns whether there was one.
-    pub(crate) async fn end(data_dir: &Path, patience: Duration) -> Result<bool, RunningError> {
-        let path = data_dir.join(FILE);
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            read => read.map_err(|source| RunningError::File { path, source })?,
-        };
-        let mut words = text.split_whitespace();
-        let pid = words.next().and_then(|word| word.parse().ok()).and_then(Pid::from_raw);
-        let Some(pid) = pid else { return Ok(false) };
+    pub(crate) async fn end(data_dir: &Path, how: End, patience: Duration) -> Result<bool, RunningError> {
+        let Some((pid, since)) = recorded(&data_dir.join(FILE))? else { return Ok(false) };
         let number = pid.as_raw_nonzero().get();
         let failed = |error: rustix::io::Errno| RunningError::Signal { pid: number, source: error.into() };
         // The descriptor first, then the look whose it is: what is signalled cannot be another process.
@@ -67,10 +78,14 @@ impl Running {
             Err(rustix::io::Errno::SRCH) => return Ok(false),
             opened => opened.map_err(failed)?,
         };
-        if began(number).as_deref() != words.next() {
+        if began(number) != Some(since) {
             return Ok(false);
         }
-        pidfd_send_signal(&process, Signal::TERM).map_err(failed)?;
+        let signal = match how {
+            End::Alone => Signal::TERM,
+            End::WithPods => Signal::USR1,
+        };
+        pidfd_send_signal(&process, signal).map_err(failed)?;
         let seconds = patience.as_secs();
         let ended = tokio::task::spawn_blocking(move || {
             let limit = Timespec { tv_sec: i64::try_from(seconds).unwrap_or(i64::MAX), tv_nsec: 0 };
@@ -90,6 +105,17 @@ impl Drop for Running {
             tracing::warn!(path = %self.path.display(), %error, "cannot remove a file");
         }
     }
+}
+
+/// Reads which process is recorded, and when it began; nothing if none is.
+fn recorded(path: &Path) -> Result<Option<(Pid, String)>, RunningError> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|source| RunningError::File { path: path.to_owned(), source })?,
+    };
+    let mut words = text.split_whitespace();
+    let pid = words.next().and_then(|word| word.parse().ok()).and_then(Pid::from_raw);
+    Ok(pid.zip(words.next().map(str::to_owned)))
 }
 
 /// Returns when a process began, in ticks since the machine's start.
@@ -112,14 +138,19 @@ mod tests {
             std::fs::write(folder.path().join(FILE), format!("{pid} {began}\n")).expect("a file");
         };
         write("1");
-        let another = Running::end(folder.path(), Duration::from_secs(10)).await.expect("nothing is done");
+        let another =
+            Running::end(folder.path(), End::Alone, Duration::from_secs(10)).await.expect("nothing is done");
         assert!(
             !another && child.try_wait().expect("a child").is_none(),
             "it is not the process that was meant"
         );
         write(&began(pid).expect("it runs"));
-        assert!(Running::end(folder.path(), Duration::from_secs(10)).await.expect("it is ended"));
+        let taken = Running::record(folder.path()).expect_err("it runs");
+        assert!(matches!(taken, RunningError::InUse { pid: other } if other == pid), "{taken}");
+        assert!(Running::end(folder.path(), End::Alone, Duration::from_secs(10)).await.expect("it is ended"));
         child.wait().expect("it has ended");
-        assert!(!Running::end(folder.path(), Duration::from_secs(10)).await.expect("nobody is there"));
+        assert!(
+            !Running::end(folder.path(), End::Alone, Duration::from_secs(10)).await.expect("nobody is there")
+        );
     }
 }
