@@ -32,6 +32,9 @@ use crate::state::{Dir, Launch, Record, Settings};
 use crate::watched::watch;
 use crate::{cgroup, probe};
 
+/// The kind of terminal that a command has, as its environment says it.
+const TERMINAL: (&str, &str) = ("TERM", "xterm");
+
 /// Where and how containers are run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -227,6 +230,11 @@ impl Runtime {
         blocking(work).await.map_err(|source| RuntimeError::System { id: id.clone(), source })
     }
 
+    /// Returns where on this machine a container's changes to its root are kept.
+    pub fn writable_layer(&self, id: &ContainerId) -> PathBuf {
+        self.dir(id).join("upper")
+    }
+
     /// Returns what a running container uses.
     pub async fn stats(&self, id: &ContainerId) -> Result<Stats, RuntimeError> {
         let group = self.group(id)?;
@@ -253,7 +261,10 @@ impl Runtime {
         let dir = self.existing(id)?;
         let launch = self.launch(id)?;
         let ExecConfig { command, env, working_dir, user, stdin, tty, deadline } = config;
-        let own = Execution::of(&launch);
+        let mut own = Execution::of(&launch);
+        if tty.is_some() && !own.env.iter().any(|(name, _)| name == TERMINAL.0) {
+            own.env.push((TERMINAL.0.to_owned(), TERMINAL.1.to_owned()));
+        }
         let execution = Execution {
             command,
             env: env.unwrap_or(own.env),

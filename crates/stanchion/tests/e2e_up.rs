@@ -15,6 +15,9 @@ mod simulated;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+#[path = "up/terminal.rs"]
+mod terminal;
+#[cfg(test)]
 #[path = "up/workloads.rs"]
 mod workloads;
 

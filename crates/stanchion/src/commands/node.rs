@@ -198,7 +198,7 @@ mod tests {
         let names = ["node".to_owned(), "127.0.0.1".to_owned()];
         let made = own(folder.path(), &names).expect("made");
         assert_eq!(own(folder.path(), &names).expect("read"), made);
-        let mode = fs::metadata(folder.path().join("kubelet.key")).expect("there").permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let allowed = fs::metadata(folder.path().join("kubelet.key")).expect("there").permissions().mode();
+        assert_eq!(allowed & 0o777, 0o600);
     }
 }

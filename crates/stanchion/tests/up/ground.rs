@@ -1,5 +1,6 @@
 //! A cluster of `stanchion up`, and kubectl as its administrator.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -65,9 +66,14 @@ impl Ground {
     /// As [`Ground::kubectl`], with `input` on stdin.
     pub(crate) async fn kubectl_with(&self, input: &str, words: &str) -> Outcome {
         let mut command = Command::new(program());
-        command.kill_on_drop(true).env("KUBECONFIG", self.folder.path().join("kubeconfig"));
-        command.arg("--cache-dir").arg(self.folder.path().join("cache")).args(split(words));
+        command.kill_on_drop(true).args(self.kubectl_arguments()).args(split(words));
         run_with(input, &mut command).await
+    }
+
+    /// Returns the arguments with which kubectl is the administrator of this cluster.
+    pub(crate) fn kubectl_arguments(&self) -> [OsString; 4] {
+        let own = |name| self.folder.path().join(name).into_os_string();
+        ["--kubeconfig".into(), own("kubeconfig"), "--cache-dir".into(), own("cache")]
     }
 
     /// Applies manifests.
