@@ -14,6 +14,7 @@
 //!                status of the Pod                                    (status)
 //! ```
 
+pub mod admission;
 pub mod backoff;
 pub mod capacity;
 pub mod container;

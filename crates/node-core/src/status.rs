@@ -10,6 +10,7 @@ mod conditions;
 mod containers;
 mod phase;
 
+pub use containers::EPHEMERAL;
 pub use phase::Phase;
 
 use std::collections::BTreeMap;
@@ -72,8 +73,10 @@ pub fn status_of(known: &Known<'_>) -> PodStatus {
     };
     let shown = Shown::of(known, &before, phase);
     let conditions = conditions::conditions(known, spec, &before, &all, phase);
+    // What was rejected before any of its containers was started has none that could wait for anything.
+    let is_rejected = known.failure.is_some() && known.observed.values().all(|one| one.instance.is_none());
     let of = |wanted: fn(Role) -> bool| -> Vec<ContainerStatus> {
-        let plans = known.plan.containers.iter().filter(|plan| wanted(plan.role));
+        let plans = known.plan.containers.iter().filter(|plan| wanted(plan.role) && !is_rejected);
         plans.filter_map(|plan| all.get(&plan.name).cloned()).collect()
     };
     let init = of(|role| role != Role::Main);
@@ -87,6 +90,7 @@ pub fn status_of(known: &Known<'_>) -> PodStatus {
         message: shown.message,
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: (!main.is_empty()).then_some(main),
+        ephemeral_container_statuses: containers::refused(spec),
         host_ip: known.host_ips.first().cloned(),
         host_ips: listed(known.host_ips, |ip| HostIP { ip }),
         pod_ip: known.pod_ips.first().cloned(),

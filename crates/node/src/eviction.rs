@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use stanchion_node_core::qos::is_critical;
 use stanchion_node_core::resources::{Amount, Resources};
 use stanchion_node_core::status::Failure;
 use stanchion_node_core::termination::grace_of_pod;
+use stanchion_sandbox::ContainerId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -32,8 +33,6 @@ use crate::volumes::blocking;
 
 /// The longest time that a Pod has at a soft threshold.
 const MAX_GRACE: Duration = Duration::from_mins(1);
-/// What volumes hold is counted in every so many rounds: it takes a walk over all files.
-const WALK_ROUNDS: u32 = 6;
 
 /// Looks at the machine until `stop`, and tells under which conditions it is.
 pub(crate) async fn run(
@@ -44,13 +43,11 @@ pub(crate) async fn run(
     let mut pressure = Pressure::new(eviction::defaults());
     let mut tick = tokio::time::interval(INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut round: u32 = 0;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        round = round.wrapping_add(1);
         let state = node.options.state.clone();
         let figures = match blocking(move || figures(&state)).await {
             Ok(figures) => figures,
@@ -66,10 +63,8 @@ pub(crate) async fn run(
             differs
         });
         let views = alive(&node);
-        if round.is_multiple_of(WALK_ROUNDS) {
-            for view in &views {
-                check_limits(&node, view).await;
-            }
+        for view in &views {
+            check_limits(&node, view).await;
         }
         let Some((threshold, figure)) = seen.urgent else { continue };
         tracing::warn!(signal = threshold.signal.as_str(), available = figure.available, "the node runs out");
@@ -118,23 +113,12 @@ async fn over(view: &View) {
 
 /// Ends a Pod that exceeds its own limits of disk.
 async fn check_limits(node: &Arc<Node>, view: &View) {
-    let Shown { pod, .. } = view.get();
+    let shown = view.get();
+    let pod = Arc::clone(&shown.pod);
     let Some(spec) = pod.spec.as_ref().filter(|spec| has_limits(spec)) else { return };
     let reference = PodRef::of(&pod);
-    let (root, logs) = (node.pod_dir(&reference.uid).join("volumes"), node.logs().join(reference.log_dir()));
-    let volumes: Vec<String> = spec.volumes.iter().flatten().map(|volume| volume.name.clone()).collect();
-    let containers: Vec<String> = spec.containers.iter().map(|container| container.name.clone()).collect();
-    let usage = blocking(move || {
-        let mut usage = LocalUsage::default();
-        for name in volumes {
-            usage.volumes.insert(name.clone(), size(&root.join(name))?);
-        }
-        for name in containers {
-            usage.containers.insert(name.clone(), size(&logs.join(name))?);
-        }
-        Ok(usage)
-    })
-    .await;
+    let places = Places::of(node, &shown);
+    let usage = blocking(move || places.measure()).await;
     match usage {
         Ok(usage) => {
             if let Some(message) = exceeded_limit(spec, &usage) {
@@ -149,10 +133,52 @@ fn has_limits(spec: &PodSpec) -> bool {
     let limited = |source: &k8s_openapi::api::core::v1::Volume| {
         source.empty_dir.as_ref().is_some_and(|source| source.size_limit.is_some())
     };
-    let has_container_limit = spec.containers.iter().any(|container| {
+    let mut containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+    let has_container_limit = containers.any(|container| {
         Resources::of(container.resources.as_ref()).limit(Amount::EphemeralStorage).is_some()
     });
-    has_container_limit || spec.volumes.iter().flatten().any(limited)
+    let whole = Resources::of(spec.resources.as_ref()).limit(Amount::EphemeralStorage);
+    has_container_limit || whole.is_some() || spec.volumes.iter().flatten().any(limited)
+}
+
+/// Where a Pod writes on the disk of the node.
+struct Places {
+    /// Its emptyDir volumes.
+    volumes: Vec<(String, PathBuf)>,
+    /// The logs and the writable layer of each container.
+    containers: Vec<(String, Vec<PathBuf>)>,
+}
+
+impl Places {
+    fn of(node: &Node, shown: &Shown) -> Self {
+        let reference = PodRef::of(&shown.pod);
+        let (root, logs) =
+            (node.pod_dir(&reference.uid).join("volumes"), node.logs().join(reference.log_dir()));
+        let volumes = shown.pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+        let volumes = volumes.filter(|volume| volume.empty_dir.is_some());
+        let containers = shown.observed.iter().map(|(name, observed)| {
+            let run = observed.instance.as_ref().and_then(|run| ContainerId::new(run.id.clone()).ok());
+            let layer = run.map(|id| node.runtime.writable_layer(&id));
+            (name.clone(), layer.into_iter().chain([logs.join(name)]).collect())
+        });
+        Self {
+            volumes: volumes.map(|volume| (volume.name.clone(), root.join(&volume.name))).collect(),
+            containers: containers.collect(),
+        }
+    }
+
+    fn measure(&self) -> io::Result<LocalUsage> {
+        let mut usage = LocalUsage::default();
+        for (name, path) in &self.volumes {
+            usage.volumes.insert(name.clone(), size(path)?);
+        }
+        for (name, paths) in &self.containers {
+            let add = |sum: i64, path: &PathBuf| io::Result::Ok(sum.saturating_add(size(path)?));
+            let total = paths.iter().try_fold(0, add);
+            usage.containers.insert(name.clone(), total?);
+        }
+        Ok(usage)
+    }
 }
 
 async fn candidate(node: &Node, shown: &Shown) -> Candidate {
@@ -168,8 +194,9 @@ async fn candidate(node: &Node, shown: &Shown) -> Candidate {
         usage.memory = add(usage.memory, stats.memory_working_set);
         usage.processes = add(usage.processes, stats.pids);
     }
-    let dir = node.pod_dir(&PodRef::of(&shown.pod).uid).join("volumes");
-    usage.disk = blocking(move || size(&dir)).await.unwrap_or(0);
+    let places = Places::of(node, shown);
+    let disk = blocking(move || places.measure()).await.unwrap_or_default();
+    usage.disk = disk.volumes.values().chain(disk.containers.values()).sum();
     Candidate {
         pod: PodRef::of(&shown.pod),
         priority: spec.priority.unwrap_or(0),

@@ -23,6 +23,7 @@ mod clock;
 mod error;
 mod events;
 mod eviction;
+mod follow;
 mod node;
 mod options;
 mod pods;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Node as NodeObject, Service};
 use kube::Client;
 use parking_lot::Mutex;
 use stanchion_informers::{Informer, Key};
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::addresses::Addresses;
 use crate::events::Events;
+use crate::follow::Follower;
 use crate::options::Options;
 use crate::pods::View;
 
@@ -29,6 +30,10 @@ pub(crate) struct Node {
     pub(crate) addresses: Addresses,
     /// The Services of the cluster, for the variables of containers.
     pub(crate) services: Informer<Service>,
+    /// Follows what volumes are made from.
+    pub(crate) follower: Follower,
+    /// The object of this node, for its labels.
+    pub(crate) own: Informer<NodeObject>,
     /// What Pods may use of the machine.
     pub(crate) allocatable: Amounts,
     /// The memory of the machine in bytes.

@@ -3,10 +3,13 @@
 mod config;
 mod ending;
 mod farewell;
+mod hooks;
+mod ports;
 mod probing;
 mod program;
 mod recover;
 mod report;
+mod setup;
 mod start;
 mod sync;
 mod worker;
@@ -19,6 +22,7 @@ use kube::Api;
 use kube::runtime::watcher;
 use parking_lot::Mutex;
 use stanchion_informers::{Informer, Key, Queue};
+use stanchion_node_core::admission::{Place, REJECTED, Used, refuse};
 use stanchion_node_core::container::Containers;
 use stanchion_node_core::status::Failure;
 use stanchion_sandbox::Found;
@@ -29,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::farewell::Farewell;
 pub(crate) use self::report::{carried, with_removals};
 use self::worker::Worker;
+use crate::events::Level;
 use crate::node::Node;
 
 /// What the task of a Pod shows of it.
@@ -128,6 +133,7 @@ impl Dispatcher {
         let synced = async {
             self.informer.synced().await;
             self.node.services.synced().await;
+            self.node.own.synced().await;
         };
         tokio::select! {
             () = self.stop.cancelled() => {}
@@ -144,7 +150,10 @@ impl Dispatcher {
         for pod in known.iter().filter(|pod| !is_over(pod)) {
             keep_address(&self.node, pod);
         }
-        for pod in &known {
+        // Those that ran before have their place already when the others ask for theirs.
+        let has_run = |pod: &&Arc<Pod>| pod.metadata.uid.as_ref().is_some_and(|uid| found.contains_key(uid));
+        let (first, then): (Vec<_>, Vec<_>) = known.iter().partition(has_run);
+        for pod in first.into_iter().chain(then) {
             let left = pod.metadata.uid.as_deref().and_then(|uid| found.remove(uid)).unwrap_or_default();
             self.admit(pod, left);
         }
@@ -194,11 +203,35 @@ impl Dispatcher {
         let view = Arc::new(View::new(Arc::clone(pod)));
         self.node.views.lock().insert(key.clone(), Arc::clone(&view));
         let (sender, receiver) = watch::channel(Some(Arc::clone(pod)));
-        let worker = Worker::new(Arc::clone(&self.node), Arc::clone(pod), Arc::clone(&view), receiver, left);
+        // What has run here before has its place.
+        let refused = if left.is_empty() { self.refuse(&uid, pod) } else { None };
+        let node = Arc::clone(&self.node);
+        let worker = Worker::new(node, Arc::clone(pod), Arc::clone(&view), receiver, left, refused);
         let stop = self.stop.clone();
         let task = self.workers.spawn(async move { worker.run(stop).await });
         self.uids.insert(task.id(), uid.clone());
         self.handles.insert(uid, Handle { key, pod: sender, view });
+    }
+
+    /// Says why a Pod that has not run here yet cannot, and tells it in an Event.
+    fn refuse(&self, uid: &str, pod: &Pod) -> Option<Failure> {
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let is_new = matches!(phase, None | Some("" | "Pending"));
+        let spec = pod.spec.as_ref().filter(|_| is_new && pod.metadata.deletion_timestamp.is_none())?;
+        let others = self.handles.iter().filter(|(other, _)| *other != uid);
+        let mut used = Used::default();
+        let others = others.map(|(_, handle)| handle.view.get());
+        for shown in others.filter(|shown| !shown.is_over && !is_over(&shown.pod)) {
+            shown.pod.spec.iter().for_each(|spec| used.add(spec));
+        }
+        let own = self.node.own.get(&Key::cluster(&self.node.options.name));
+        let labels = own.and_then(|own| own.metadata.labels.clone()).unwrap_or_default();
+        let options = &self.node.options;
+        let place = Place { name: &options.name, labels: &labels, allocatable: &self.node.allocatable };
+        let failure = refuse(spec, &place, &used)?;
+        let message = failure.message.strip_prefix(REJECTED).unwrap_or(&failure.message).to_owned();
+        self.node.events.pod(pod, Level::Warning, &failure.reason, message);
+        Some(failure)
     }
 
     fn forget(&mut self, id: Id) {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::addresses::Addresses;
 use crate::error::NodeError;
 use crate::events::Events;
+use crate::follow::Follower;
 use crate::node::Node;
 use crate::options::Options;
 use crate::pods::{Dispatcher, Farewell};
@@ -42,6 +43,8 @@ pub async fn run(
     let node = Arc::new(Node {
         addresses: Addresses::new(options.pod_range)?,
         services: Informer::default(),
+        own: Informer::default(),
+        follower: Follower::new(client.clone()),
         allocatable: allocatable(&capacity, &options.reserved),
         memory: machine.memory,
         images: options.images.clone(),
@@ -60,7 +63,9 @@ pub async fn run(
     tasks.spawn(ok(writer.run(halt.clone())));
     registration.register(&halt).await?;
     let dispatcher = Dispatcher::new(Arc::clone(&node), halt.clone());
-    let services = node.services.clone();
+    let (services, own) = (node.services.clone(), node.own.clone());
+    let itself = watcher::Config::default().fields(&format!("metadata.name={}", node.options.name));
+    tasks.spawn(ok(own.run(Api::all(client.clone()), itself, halt.clone())));
     tasks.spawn(ok(services.run(Api::all(client), watcher::Config::default(), halt.clone())));
     tasks.spawn(ok(server.run(Arc::clone(&node), halt.clone())));
     tasks.spawn(ok(eviction::run(Arc::clone(&node), registration.pressure(), halt.clone())));
@@ -73,6 +78,7 @@ pub async fn run(
         }
         halt.cancel();
     }
+    node.follower.end().await;
     Ok(())
 }
 

@@ -52,7 +52,7 @@ fn concerned(node: &Node, phase: Shutdown) -> Vec<Arc<View>> {
     let all: Vec<_> = node.views.lock().values().cloned().collect();
     let concerns = |view: &Arc<View>| {
         let shown = view.get();
-        !shown.is_over && shown.pod.spec.as_ref().is_none_or(|spec| phase.ends(spec))
+        !shown.is_over && !shown.has_stopped && shown.pod.spec.as_ref().is_none_or(|spec| phase.ends(spec))
     };
     all.into_iter().filter(concerns).collect()
 }

@@ -10,7 +10,7 @@ mod atomic;
 mod host_path;
 mod owner;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +30,7 @@ use stanchion_node_core::volumes::{self, Content, HostPathKind, Ingredients, Tok
 
 use crate::calls::{CallError, call};
 use crate::clock;
+use crate::follow::Topic;
 use crate::node::Node;
 use crate::sources::{FetchError, References};
 
@@ -128,6 +129,26 @@ impl Volumes {
             made.paths.insert(name.clone(), path);
         }
         Ok(made)
+    }
+
+    /// Returns the objects that its files are made from.
+    pub(crate) fn topics(&self, namespace: &str) -> BTreeSet<Topic> {
+        let mut topics = BTreeSet::new();
+        for volume in self.plan.values() {
+            let Volume::Files(content) = volume else { continue };
+            let (config_maps, secrets) = content.references();
+            let owned = |name: &str| (namespace.to_owned(), name.to_owned());
+            topics.extend(
+                config_maps
+                    .into_iter()
+                    .map(owned)
+                    .map(|(namespace, name)| Topic::ConfigMap { namespace, name }),
+            );
+            topics.extend(
+                secrets.into_iter().map(owned).map(|(namespace, name)| Topic::Secret { namespace, name }),
+            );
+        }
+        topics
     }
 
     /// Returns whether something of it may change while the Pod runs.

@@ -1,6 +1,7 @@
 //! A cluster of one node in the test's own process: an API server, and the node under test.
 
 #![expect(clippy::print_stderr, reason = "a test says what it skips")]
+#![expect(dead_code, reason = "each suite uses its part")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub(crate) struct Cluster {
     server: Option<Server>,
     store: Store,
     node: Option<(CancellationToken, JoinHandle<Result<(), NodeError>>)>,
+    shutdown: CancellationToken,
 }
 
 impl Cluster {
@@ -59,22 +61,39 @@ impl Cluster {
         options.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         options.program = PathBuf::from(env!("CARGO_BIN_EXE_node-fixture"));
         options.pod_range = own_range();
-        let mut cluster =
-            Self { _dir: dir, client, options, kubeconfig, server: Some(server), store, node: None };
+        let mut cluster = Self {
+            _dir: dir,
+            client,
+            options,
+            kubeconfig,
+            server: Some(server),
+            store,
+            node: None,
+            shutdown: CancellationToken::new(),
+        };
         cluster.run();
         cluster
     }
 
     /// Starts the node.
     pub(crate) fn run(&mut self) {
+        self.shutdown = CancellationToken::new();
         let stop = CancellationToken::new();
         let running = stanchion_node::run(
             self.client.clone(),
             self.options.clone(),
-            CancellationToken::new(),
+            self.shutdown.clone(),
             stop.clone(),
         );
         self.node = Some((stop, tokio::spawn(running)));
+    }
+
+    /// Has the node end all Pods and then itself.
+    pub(crate) async fn shut_down(&mut self) {
+        if let Some((_, running)) = self.node.take() {
+            self.shutdown.cancel();
+            within("the node ends its Pods", running).await.expect("no panic").expect("no failure");
+        }
     }
 
     /// Stops the node; its containers go on.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
-    ContainerStatus, PodSpec, PodStatus,
+    ContainerStatus, EphemeralContainer, PodSpec, PodStatus,
 };
 
 use super::{Known, Statuses};
@@ -12,6 +12,10 @@ use crate::moment::Moment;
 use crate::names::status_id;
 use crate::plan::{ContainerPlan, Fate, Role};
 
+/// The exit code of what was never started.
+const START_FAILED: i32 = 128;
+/// Why ephemeral containers do not run.
+pub const EPHEMERAL: &str = "ephemeral containers are not supported on this node: use kubectl exec";
 /// The longest message of a container that ended, in bytes.
 const MESSAGE_MAX: usize = 4096;
 
@@ -148,4 +152,24 @@ fn terminated(exit: &Exit) -> ContainerStateTerminated {
         started_at: exit.started.map(Moment::to_time),
         finished_at: Some(exit.finished.to_time()),
     }
+}
+
+/// Returns the statuses of ephemeral containers: each has ended without having been started, so that nobody waits.
+pub(super) fn refused(spec: &PodSpec) -> Option<Vec<ContainerStatus>> {
+    let all = spec.ephemeral_containers.as_ref()?;
+    let of = |container: &EphemeralContainer| {
+        let terminated = ContainerStateTerminated {
+            exit_code: START_FAILED,
+            reason: Some(ExitReason::StartError.as_str().to_owned()),
+            message: Some(EPHEMERAL.to_owned()),
+            ..ContainerStateTerminated::default()
+        };
+        ContainerStatus {
+            name: container.name.clone(),
+            image: container.image.clone().unwrap_or_default(),
+            state: Some(ContainerState { terminated: Some(terminated), ..ContainerState::default() }),
+            ..ContainerStatus::default()
+        }
+    };
+    Some(all.iter().map(of).collect())
 }

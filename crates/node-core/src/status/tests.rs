@@ -276,3 +276,27 @@ fn containers_that_got_lost_are_said_to_be() {
     assert_eq!((state.exit_code, state.reason.as_deref()), (137, Some("ContainerStatusUnknown")));
     assert_eq!(status.phase.as_deref(), Some("Failed"));
 }
+
+#[test]
+fn ephemeral_containers_have_ended_and_say_why() {
+    let spec = json!({
+        "containers": [{"name": "c"}], "ephemeralContainers": [{"name": "debugger", "image": "busybox"}],
+    });
+    let told = json!(World::new(spec, [running("c")]).status().ephemeral_container_statuses);
+    assert_eq!(told[0]["name"], "debugger");
+    assert_eq!(told[0]["state"]["terminated"]["message"], EPHEMERAL);
+}
+
+#[test]
+fn what_was_rejected_has_no_containers() {
+    let mut world = World::new(json!({"containers": [{"name": "c"}]}), []);
+    world.failure = Some(Failure {
+        reason: "OutOfcpu".to_owned(),
+        message: "Pod was rejected: there is too little".to_owned(),
+        is_disruption: false,
+    });
+    world.over = true;
+    let status = world.status();
+    assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Failed"), Some("OutOfcpu")));
+    assert_eq!(status.container_statuses, None);
+}

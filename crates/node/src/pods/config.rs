@@ -81,10 +81,6 @@ pub(super) fn unsupported(pod: &Pod, container: &Container) -> Vec<String> {
             "appArmorProfile and seLinuxOptions: there are neither",
         ),
         (
-            container.ports.iter().flatten().any(|port| port.host_port.is_some_and(|port| port != 0)),
-            "hostPort: the Pod's own address is reached from the whole machine",
-        ),
-        (
             spec.is_some_and(|spec| spec.runtime_class_name.is_some()),
             "runtimeClassName: there is one way to run containers",
         ),

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use stanchion_node_core::Moment;
 use stanchion_node_core::container::{EndedBy, Exit, Observed, State};
-use stanchion_node_core::hook::{Hook, HookKind, StopSignal};
+use stanchion_node_core::hook::{HookKind, StopSignal};
 use stanchion_node_core::probe::{Kind, Probe};
-use stanchion_node_core::restart::KillReason;
 use stanchion_node_core::termination::{
     Effect, Ending, IGNORED_REASON, grace_of_pod, grace_of_probe, ignored_message,
 };
@@ -57,12 +56,10 @@ impl Worker {
     }
 
     /// Begins to end one container, to be started again.
-    pub(super) fn begin_container_end(&mut self, container: String, reason: KillReason, now: Moment) {
-        let own = match reason {
-            KillReason::StartupProbe => self.probe_grace(&container, Kind::Startup),
-            KillReason::LivenessProbe => self.probe_grace(&container, Kind::Liveness),
-            KillReason::Changed => None,
-        };
+    ///
+    /// `probe` is the one it has failed, if that is why: a probe can have a grace period of its own.
+    pub(super) fn begin_container_end(&mut self, container: String, probe: Option<Kind>, now: Moment) {
+        let own = probe.and_then(|kind| self.probe_grace(&container, kind));
         let spec = self.pod.spec.clone().unwrap_or_default();
         let grace = grace_of_probe(&spec, own);
         let ending = Ending::of_container(&container, self.has_hook(&container), grace, now);
@@ -84,15 +81,6 @@ impl Worker {
 
     fn probe_grace(&self, container: &str, kind: Kind) -> Option<Duration> {
         Probe::of(self.spec_of(container)?, kind).ok().flatten()?.grace
-    }
-
-    fn has_hook(&self, container: &str) -> bool {
-        self.hook(container, HookKind::PreStop).is_some()
-    }
-
-    fn hook(&self, container: &str, kind: HookKind) -> Option<Hook> {
-        // A hook that cannot be read has kept its container from being started.
-        Hook::of(self.spec_of(container)?, kind).ok().flatten()
     }
 
     /// Goes on with what is being ended.
@@ -135,24 +123,9 @@ impl Worker {
         !is_making && self.starting.is_empty() && !self.observed.values().any(Observed::is_alive)
     }
 
-    fn run_id(&self, container: &str) -> Option<ContainerId> {
+    pub(super) fn run_id(&self, container: &str) -> Option<ContainerId> {
         let instance = self.observed.get(container)?.instance.as_ref()?;
         ContainerId::new(instance.id.clone()).ok()
-    }
-
-    fn run_hook(&mut self, container: &str, kind: HookKind, limit: Option<Duration>) {
-        let (Some(hook), Some(id)) = (self.hook(container, kind), self.run_id(container)) else { return };
-        let (node, ip) = (self.node.clone(), self.pod_ips.first().cloned().unwrap_or_default());
-        let container = container.to_owned();
-        self.tasks.spawn(async move {
-            let result = checks::hook(&node, &id, &hook, &ip, limit).await;
-            Message::Hook { container, kind, result }
-        });
-    }
-
-    /// Runs what follows the start of a container.
-    pub(super) fn post_start(&mut self, container: &str) {
-        self.run_hook(container, HookKind::PostStart, None);
     }
 
     /// Tells a container to end.
@@ -231,6 +204,7 @@ impl Worker {
                 }
             }
         };
+        self.hooking.remove(container);
         let by = self.ended_by.remove(id.as_str()).unwrap_or(EndedBy::Itself);
         for ending in self.endings.values_mut() {
             ending.gone(container);

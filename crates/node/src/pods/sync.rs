@@ -6,8 +6,8 @@ use std::time::Duration;
 use stanchion_node_core::Moment;
 use stanchion_node_core::backoff::{crash_event, crash_key, image_event, image_key, image_message};
 use stanchion_node_core::container::{EndedBy, ExitReason, Image, Observed, State, Waiting, WaitingReason};
-use stanchion_node_core::hook::HookKind;
 use stanchion_node_core::plan::{PodPlan, RestartPolicy};
+use stanchion_node_core::probe::Kind;
 use stanchion_node_core::restart::{Action, KillReason, Picture};
 use stanchion_node_core::shutdown;
 use stanchion_node_core::status::Failure;
@@ -16,17 +16,13 @@ use stanchion_node_core::termination::{DEADLINE_MESSAGE, DEADLINE_REASON, active
 use stanchion_sandbox::ContainerId;
 
 use super::start::{self, Order, StartOutcome};
-use super::worker::{Message, Setup, Stage, Target, Wake, Worker};
+use super::worker::{Message, Stage, Target, Wake, Worker};
 use crate::clock;
 use crate::events::Level;
-use crate::volumes::{self, Volumes, VolumesError, chain};
+use crate::volumes::{Volumes, chain};
 
-/// How often volumes are brought up to date: with what config maps and secrets hold by then.
-const REFRESH: Duration = Duration::from_mins(1);
-/// The longest pause after volumes could not be made.
-const MAX_PAUSE: Duration = Duration::from_mins(2);
 /// How long a container whose configuration is wrong waits until it is tried again.
-const CONFIG_PAUSE: Duration = Duration::from_secs(10);
+pub(super) const CONFIG_PAUSE: Duration = Duration::from_secs(10);
 /// How long a missing image shows as `ErrImagePull` before it shows as `ImagePullBackOff`.
 const PULL_SHOWN: Duration = Duration::from_secs(3);
 
@@ -40,6 +36,7 @@ impl Worker {
         self.drive_endings(now, &mut wake).await;
         match self.stage {
             Stage::Ended => {
+                self.ports = None;
                 self.stage = Stage::Cleaning;
                 self.clean_after(Duration::ZERO);
             }
@@ -76,6 +73,15 @@ impl Worker {
             return;
         }
         let Some(volumes) = self.volumes(now, wake) else { return };
+        if let Err(error) = self.open_ports() {
+            let text = format!("Failed to create pod sandbox: {}", chain(&error));
+            self.node.events.pod(&self.pod, Level::Warning, "FailedCreatePodSandBox", text);
+            // What runs goes on: it may have done without before the node was started anew.
+            if self.is_still() {
+                return wake.at(now + CONFIG_PAUSE);
+            }
+            wake.at(now + CONFIG_PAUSE);
+        }
         let (pod, plan, observed) = (&self.reference, &self.plan, &self.observed);
         let picture = Picture { pod, plan, observed, backoff: &self.crashes, now };
         for action in picture.decide() {
@@ -101,68 +107,6 @@ impl Worker {
         }
     }
 
-    /// Returns the volumes if they are there, and sees to it that they come and are brought up to date.
-    fn volumes(&mut self, now: Moment, wake: &mut Wake) -> Option<Arc<Volumes>> {
-        let (before, pause) = match &self.setup {
-            Setup::UnderWay(_) => return None,
-            Setup::Refreshing(volumes) => return Some(Arc::clone(volumes)),
-            Setup::Due(at, pause) if now >= *at => (None, *pause),
-            Setup::Due(at, _) => {
-                wake.at(*at);
-                return None;
-            }
-            Setup::Ready(volumes, at) if !volumes.has_files() || now < *at => {
-                if volumes.has_files() {
-                    wake.at(*at);
-                }
-                return Some(Arc::clone(volumes));
-            }
-            Setup::Ready(volumes, _) => (Some(Arc::clone(volumes)), Duration::ZERO),
-        };
-        if let Err(error) = self.address() {
-            let text = format!("Failed to create pod sandbox: {error}");
-            self.node.events.pod(&self.pod, Level::Warning, "FailedCreatePodSandBox", text);
-            self.setup = Setup::Due(now + CONFIG_PAUSE, pause);
-            wake.at(now + CONFIG_PAUSE);
-            return None;
-        }
-        let (node, pod, ips, known) =
-            (Arc::clone(&self.node), Arc::clone(&self.pod), self.pod_ips.clone(), before.clone());
-        self.tasks
-            .spawn(async move { Message::Volumes(Volumes::make(&node, &pod, &ips, known.as_deref()).await) });
-        self.setup = match &before {
-            Some(volumes) => Setup::Refreshing(Arc::clone(volumes)),
-            None => Setup::UnderWay(pause),
-        };
-        before
-    }
-
-    pub(super) fn take_volumes(&mut self, made: Result<Volumes, VolumesError>) {
-        let now = clock::now();
-        let setup = std::mem::replace(&mut self.setup, Setup::Due(now, Duration::ZERO));
-        self.setup = match (made, setup) {
-            (Ok(volumes), setup) => {
-                if matches!(setup, Setup::UnderWay(_)) {
-                    for why in &volumes.left_out {
-                        self.node.events.pod(&self.pod, Level::Warning, "LimitedVolume", why.clone());
-                    }
-                }
-                Setup::Ready(Arc::new(volumes), now + REFRESH)
-            }
-            (Err(error), setup) => {
-                self.node.events.pod(&self.pod, Level::Warning, "FailedMount", chain(&error));
-                match setup {
-                    Setup::Refreshing(volumes) | Setup::Ready(volumes, _) => {
-                        Setup::Ready(volumes, now + REFRESH)
-                    }
-                    Setup::Due(_, pause) | Setup::UnderWay(pause) => {
-                        Setup::Due(now + pause, (pause * 2).min(MAX_PAUSE))
-                    }
-                }
-            }
-        };
-    }
-
     fn act(&mut self, action: Action, volumes: &Arc<Volumes>, now: Moment, wake: &mut Wake) {
         match action {
             // A start that is under way shows only once it is done; until then the run before it is all that is seen.
@@ -170,6 +114,8 @@ impl Worker {
             | Action::BackOff { container, .. }
             | Action::Wait { container, .. }
                 if self.starting.contains(&container) => {}
+            // The hook's end looks again.
+            Action::Start { .. } if self.waits_for_hook() => {}
             Action::Start { container, ended } => self.start(container, ended, volumes, now),
             Action::Kill { container, id, reason, message } => {
                 self.kill(container, id, reason, &message, now);
@@ -347,43 +293,13 @@ impl Worker {
             KillReason::StartupProbe | KillReason::LivenessProbe => EndedBy::Probe,
             KillReason::Changed => EndedBy::Change,
         };
-        self.ended_by.insert(id, by);
-        self.begin_container_end(container, reason, now);
-    }
-
-    /// Removes what the Pod has on disk, after a pause.
-    pub(super) fn clean_after(&mut self, pause: Duration) {
-        let dir = self.node.pod_dir(&self.reference.uid);
-        self.tasks.spawn(async move {
-            tokio::time::sleep(pause).await;
-            Message::Cleaned(volumes::remove(dir).await)
-        });
-    }
-
-    pub(super) fn take_hook(&mut self, container: &str, kind: HookKind, result: Result<(), String>) {
-        for ending in self.endings.values_mut().filter(|_| kind == HookKind::PreStop) {
-            ending.hook_ended(container);
-        }
-        let Err(problem) = result else { return };
-        let reason = match kind {
-            HookKind::PreStop => "FailedPreStopHook",
-            HookKind::PostStart => "FailedPostStartHook",
+        let probe = match reason {
+            KillReason::StartupProbe => Some(Kind::Startup),
+            KillReason::LivenessProbe => Some(Kind::Liveness),
+            KillReason::Changed => None,
         };
-        self.node.events.container(
-            &self.pod,
-            container,
-            Level::Warning,
-            reason,
-            format!("{kind:?}Hook failed: {problem}"),
-        );
-        let target = Target::Container(container.to_owned());
-        let lives = self.stage == Stage::Living && !self.endings.contains_key(&target);
-        if kind == HookKind::PostStart
-            && lives
-            && self.observed.get(container).is_some_and(Observed::is_alive)
-        {
-            self.begin_container_end(container.to_owned(), KillReason::LivenessProbe, clock::now());
-        }
+        self.ended_by.insert(id, by);
+        self.begin_container_end(container, probe, now);
     }
 }
 

@@ -20,13 +20,14 @@ use stanchion_node_core::names::PodRef;
 use stanchion_node_core::plan::PodPlan;
 use stanchion_node_core::probe::Kind;
 use stanchion_node_core::probe::verdict::Verdict;
-use stanchion_node_core::status::Failure;
+use stanchion_node_core::status::{EPHEMERAL, Failure};
 use stanchion_node_core::termination::Ending;
 use stanchion_sandbox::{ContainerId, Exit, Found, RuntimeError};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::ports::Ports;
 use super::probing::Slot;
 use super::report::Report;
 use super::start::StartOutcome;
@@ -34,6 +35,7 @@ use super::{Shown, View, recover};
 use crate::calls::CallError;
 use crate::clock;
 use crate::events::Level;
+use crate::follow::Topic;
 use crate::node::Node;
 use crate::volumes::{Volumes, VolumesError};
 
@@ -132,6 +134,8 @@ pub(super) struct Worker {
     pub(super) probes: Vec<Slot>,
     /// Containers that are being started.
     pub(super) starting: BTreeSet<String>,
+    /// Containers whose postStart hook runs.
+    pub(super) hooking: BTreeSet<String>,
     /// When a container could not be started for want of its image.
     pub(super) refused: BTreeMap<String, Moment>,
     pub(super) endings: BTreeMap<Target, Ending>,
@@ -143,6 +147,14 @@ pub(super) struct Worker {
     pub(super) setup: Setup,
     pub(super) report: Report,
     pub(super) accepted: Moment,
+    /// What its volumes are made from, as far as it is followed.
+    pub(super) followed: BTreeSet<Topic>,
+    /// Woken when some of it changes.
+    pub(super) changed: Arc<Notify>,
+    /// It has changed since the volumes that are being made were begun.
+    pub(super) is_stale: bool,
+    /// The ports of the machine that lead to the Pod, once they are open.
+    pub(super) ports: Option<Ports>,
     pub(super) view: Arc<View>,
     changes: watch::Receiver<Option<Arc<Pod>>>,
 }
@@ -154,6 +166,7 @@ impl Worker {
         view: Arc<View>,
         changes: watch::Receiver<Option<Arc<Pod>>>,
         left: Vec<Found>,
+        refused: Option<Failure>,
     ) -> Self {
         let reference = PodRef::of(&pod);
         let now = clock::now();
@@ -163,6 +176,7 @@ impl Worker {
             Some(Err(error)) => (recover::empty_plan(), Some(recover::refusal(&error.to_string()))),
             None => (recover::empty_plan(), Some(recover::refusal("it has no spec"))),
         };
+        let failure = failure.or(refused);
         let crashes = BackOff::new(Bounds::crash(node.options.max_restart_delay));
         let mut worker = Self {
             probes: Slot::of(&pod, now, !left.is_empty()),
@@ -174,6 +188,7 @@ impl Worker {
             exact_grace: None,
             pulls: BackOff::new(Bounds::image()),
             starting: BTreeSet::new(),
+            hooking: BTreeSet::new(),
             refused: BTreeMap::new(),
             endings: BTreeMap::new(),
             ended_by: BTreeMap::new(),
@@ -181,6 +196,10 @@ impl Worker {
             tasks: JoinSet::new(),
             setup: Setup::Due(now, Duration::from_millis(500)),
             accepted: now,
+            followed: BTreeSet::new(),
+            changed: Arc::default(),
+            is_stale: false,
+            ports: None,
             node,
             reference,
             pod,
@@ -224,11 +243,13 @@ impl Worker {
                         (self.failure, self.exact_grace) = (Some(wanted.failure), Some(wanted.grace));
                     }
                 }
+                () = self.changed.notified() => self.refresh(),
                 // The node holds the sender, and this task the node.
                 _ = shutdown.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        self.node.follower.subscribe(&BTreeSet::new(), &self.followed, &self.changed);
         self.node.addresses.release(&self.reference.uid);
         recover::tidy(&self.node, &self.reference, &self.runs).await;
     }
@@ -257,8 +278,7 @@ impl Worker {
             containers.map_or(0, Vec::len)
         };
         if debugging(new) > debugging(&self.pod) {
-            let text = "ephemeral containers are not supported: use kubectl exec";
-            self.node.events.pod(new, Level::Warning, "UnsupportedField", text);
+            self.node.events.pod(new, Level::Warning, "UnsupportedField", EPHEMERAL);
         }
         let sizes = |pod: &Pod| -> Vec<_> {
             let spec = pod.spec.as_ref();

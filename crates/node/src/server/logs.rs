@@ -10,6 +10,7 @@ use hyper::body::{Frame, Incoming};
 use stanchion_machinery::time;
 use stanchion_node_core::container::{Observed, WaitingReason};
 use stanchion_node_core::names::PodRef;
+use stanchion_node_core::status::EPHEMERAL;
 use stanchion_sandbox::ContainerId;
 use stanchion_sandbox::logs::{self, LogOptions};
 
@@ -28,6 +29,10 @@ pub(super) async fn read(
     let (options, previous) = options(&query(request)).map_err(bad)?;
     let missing = || (StatusCode::NOT_FOUND, format!("pod {pod:?} not found on this node"));
     let shown = node.view(namespace, pod).ok_or_else(missing)?.get();
+    let mut ephemeral = shown.pod.spec.iter().flat_map(|spec| spec.ephemeral_containers.iter().flatten());
+    if ephemeral.any(|one| one.name == container) {
+        return Err(bad(EPHEMERAL.to_owned()));
+    }
     let observed = shown.observed.get(container).cloned().unwrap_or_default();
     let run = which(&observed, previous).map_err(|what| match what {
         Missing::Previous => {
