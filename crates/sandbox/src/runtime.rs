@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, flock};
@@ -32,6 +32,8 @@ use crate::state::{Dir, Launch, Record, Settings};
 use crate::watched::watch;
 use crate::{cgroup, probe};
 
+/// A process that is being started has a copy of the lock's descriptor for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// The kind of terminal that a command has, as its environment says it.
 const TERMINAL: (&str, &str) = ("TERM", "xterm");
 
@@ -112,7 +114,7 @@ impl Runtime {
     /// Opens the state directory, finds out what the machine allows, and clears away what was being removed.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let failed = |source| OpenError::State { state: options.state.clone(), source };
-        let (state, lock) = take_state(&options)?;
+        let (state, lock) = take_state_soon(&options).await?;
         let abilities =
             probe::ask(&options.program, &state.join("probe"), options.plain).await.map_err(failed)?;
         let parent = options.cgroup_parent.clone();
@@ -307,6 +309,19 @@ impl Runtime {
 
     fn group(&self, id: &ContainerId) -> Result<Option<Group>, RuntimeError> {
         group(&self.launch(id)?).map_err(|source| RuntimeError::System { id: id.clone(), source })
+    }
+}
+
+/// Takes the state directory, also if somebody is just letting go of it.
+async fn take_state_soon(options: &Options) -> Result<(PathBuf, File), OpenError> {
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match take_state(options) {
+            Err(OpenError::InUse { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(start::LOOK_AGAIN).await;
+            }
+            taken => return taken,
+        }
     }
 }
 

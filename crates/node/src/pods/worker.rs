@@ -226,7 +226,8 @@ impl Worker {
                 wanted.and_then(|wanted| wanted.clone())
             };
             tokio::select! {
-                () = stop.cancelled() => return,
+                // What is under way holds on to the node; its end is told to the next run.
+                () = stop.cancelled() => return self.tasks.shutdown().await,
                 changed = self.changes.changed() => {
                     if changed.is_err() {
                         return;
