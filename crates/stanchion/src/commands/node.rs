@@ -67,7 +67,7 @@ pub(crate) struct Arguments {
     /// How many Pods may run.
     #[arg(long, value_name = "N", default_value_t = MAX_PODS, value_parser = clap::value_parser!(i64).range(1..))]
     max_pods: i64,
-    /// The serving certificate (PEM); by default one that is signed by itself, in DIR/pki.
+    /// The serving certificate (PEM) for the node's name; by default one that is signed by itself, in DIR/pki.
     #[arg(long, value_name = "FILE", requires = "tls_private_key_file")]
     tls_cert_file: Option<PathBuf>,
     /// The key of the serving certificate (PEM).
@@ -91,6 +91,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let running = running.map_err(|error| Failure::new(Exit::Storage, error))?;
         if options.credentials.authority.is_none() {
             tracing::warn!("kubectl logs and exec will not work: nobody may ask without --client-ca-file");
+        }
+        if arguments.tls_cert_file.is_none() {
+            tracing::warn!(
+                "the serving certificate is signed by itself: API servers that check it, as stanchion's does, \
+                 cannot ask for logs and commands; see --tls-cert-file"
+            );
         }
         let told = async {
             down.recv().await;
