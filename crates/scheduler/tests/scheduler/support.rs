@@ -14,6 +14,7 @@ use kube::{Api, Client, Config, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use stanchion_apiserver::{Options as ServerOptions, Server};
+use stanchion_informers::Copies;
 use stanchion_scheduler::{Options, SchedulerError, run};
 use stanchion_store::{KeyValueStore, Options as StoreOptions, Store};
 use tempfile::TempDir;
@@ -52,7 +53,11 @@ impl Cluster {
         // The scheduler may do what the roles of the scheduler allow, and no more.
         config.auth_info.impersonate = Some("system:kube-scheduler".to_owned());
         let stop = CancellationToken::new();
-        let scheduler = tokio::spawn(run(Client::try_from(config)?, Options::default(), stop.clone()));
+        let (own, token) = (Client::try_from(config)?, stop.clone());
+        let scheduler = tokio::spawn(async move {
+            let copies = Copies::new(own.clone(), token.clone());
+            run(own, &copies, Options::default(), token).await
+        });
         Ok(Self { client, server, store, stop, scheduler, _dir: dir })
     }
 
