@@ -24,19 +24,30 @@ impl Cluster {
         selector: &Labels,
         candidates: Vec<Arc<K>>,
     ) -> Result<Vec<Arc<K>>, CallError> {
+        self.claim_with(None, owner, selector, candidates).await
+    }
+
+    /// As [`Cluster::claim`], with a finalizer that what is adopted gets and what is released loses.
+    pub(crate) async fn claim_with<O: Object, K: Object>(
+        &self,
+        finalizer: Option<&str>,
+        owner: &O,
+        selector: &Labels,
+        candidates: Vec<Arc<K>>,
+    ) -> Result<Vec<Arc<K>>, CallError> {
         let mut mine = Vec::new();
         let mut may_adopt = None;
         for object in candidates {
             match owner::claim(owner.meta(), selector, object.meta()) {
                 Claim::Mine => mine.push(object),
                 Claim::Other => {}
-                Claim::Release => self.release(owner, &*object).await?,
+                Claim::Release => self.release(finalizer, owner, &*object).await?,
                 Claim::Adopt => {
                     if may_adopt.is_none() {
                         may_adopt = Some(self.is_alive(owner).await?);
                     }
                     if may_adopt == Some(true) {
-                        mine.extend(self.adopt(owner, &*object).await?);
+                        mine.extend(self.adopt(finalizer, owner, &*object).await?);
                     }
                 }
             }
@@ -52,8 +63,16 @@ impl Cluster {
         }))
     }
 
-    async fn adopt<O: Object, K: Object>(&self, owner: &O, object: &K) -> Result<Option<Arc<K>>, CallError> {
-        let patch = owners_patch(object, &json!(owner::reference(owner)));
+    async fn adopt<O: Object, K: Object>(
+        &self,
+        finalizer: Option<&str>,
+        owner: &O,
+        object: &K,
+    ) -> Result<Option<Arc<K>>, CallError> {
+        let mut patch = owners_patch(object, &json!(owner::reference(owner)));
+        if let Some(finalizer) = finalizer {
+            patch["metadata"]["finalizers"] = json!([finalizer]);
+        }
         match self.patch_strategically(object, &patch).await {
             Ok(adopted) => Ok(Some(Arc::new(adopted))),
             Err(error) if error.is_not_found() => Ok(None),
@@ -61,8 +80,16 @@ impl Cluster {
         }
     }
 
-    async fn release<O: Object, K: Object>(&self, owner: &O, object: &K) -> Result<(), CallError> {
-        let patch = owners_patch(object, &json!({"$patch": "delete", "uid": owner.meta().uid}));
+    async fn release<O: Object, K: Object>(
+        &self,
+        finalizer: Option<&str>,
+        owner: &O,
+        object: &K,
+    ) -> Result<(), CallError> {
+        let mut patch = owners_patch(object, &json!({"$patch": "delete", "uid": owner.meta().uid}));
+        if let Some(finalizer) = finalizer {
+            patch["metadata"]["$deleteFromPrimitiveList/finalizers"] = json!([finalizer]);
+        }
         match self.patch_strategically(object, &patch).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),

@@ -172,7 +172,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     let protection = protection::register(cluster);
     let (stop, cluster) = (cluster.stop.clone(), Arc::clone(cluster));
     let events = cluster.events("persistentvolume-controller");
-    let look = move |item| writes::again(reconcile(Arc::clone(&cluster), events.clone(), item));
+    let look = move |item| reconcile(Arc::clone(&cluster), events.clone(), item);
     Box::pin(async move {
         tokio::join!(work("persistentvolume", queue, 1, look, stop), protection);
     })

@@ -13,15 +13,12 @@ use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stanchion_informers::{Key, Next};
+use stanchion_informers::{Failure, Key};
 
 use crate::cluster::Cluster;
 
 /// How long a call may take. Ours read or write single objects, so an answer that takes longer will not come.
 const DEADLINE: Duration = Duration::from_secs(30);
-
-/// How long to wait for informers that are behind.
-pub(crate) const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// A call of the API that failed.
 #[derive(Debug, thiserror::Error)]
@@ -82,15 +79,10 @@ impl CallError {
     }
 }
 
-/// Takes a conflict for what it is: informers show less than the API has. They will show the rest, and that is looked
-/// at; the pause is for what they might never show.
-pub(crate) fn later_if_stale(outcome: Result<Next, CallError>) -> Result<Next, CallError> {
-    match outcome {
-        Err(error) if error.is_conflict() => {
-            tracing::debug!(error = &error as &dyn std::error::Error, "informers are behind");
-            Ok(Next::After(CATCH_UP))
-        }
-        outcome => outcome,
+/// A conflict, and an object that is there already, mean that informers show less than the API has.
+impl Failure for CallError {
+    fn is_stale(&self) -> bool {
+        self.is_conflict() || self.is_already_exists()
     }
 }
 

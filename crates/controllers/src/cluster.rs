@@ -7,8 +7,8 @@ use k8s_openapi::api::apps::v1::{ControllerRevision, Deployment, ReplicaSet, Sta
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Service,
-    ServiceAccount,
+    ConfigMap, Endpoints, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ResourceQuota,
+    Service, ServiceAccount,
 };
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
@@ -66,6 +66,7 @@ pub(crate) struct Cluster {
     pub(crate) pods_alone: Index<Pod, String>,
     /// Pods by their node.
     pub(crate) pods_on: Index<Pod, String>,
+    pub(crate) quotas: Informer<ResourceQuota>,
     pub(crate) replica_sets: Informer<ReplicaSet>,
     /// `ReplicaSets` by the uid of who controls them.
     pub(crate) replica_sets_of: Index<ReplicaSet, String>,
@@ -108,6 +109,7 @@ impl Cluster {
             pods_alone: Index::new(&pods, owner::namespace_if_alone),
             pods_on: Index::new(&pods, node_lifecycle::node_of),
             pods,
+            quotas: copies.of(),
             replica_sets_of: Index::new(&replica_sets, owner::controller_uid),
             replica_sets,
             revisions: copies.of(),
@@ -143,6 +145,7 @@ impl Cluster {
         self.namespaces.synced().await;
         self.nodes.synced().await;
         self.pods.synced().await;
+        self.quotas.synced().await;
         self.replica_sets.synced().await;
         self.revisions.synced().await;
         self.services.synced().await;

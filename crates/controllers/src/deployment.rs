@@ -24,9 +24,10 @@ use stanchion_informers::{Change, Informer, Key, Next, Queue, work};
 use stanchion_machinery::selector::Labels;
 
 use crate::Controller;
-use crate::calls::{CallError, later_if_stale};
+use crate::calls::CallError;
 use crate::cluster::Cluster;
 use crate::events::Events;
+use crate::follow;
 use crate::owner;
 use crate::pods;
 use plan::Action;
@@ -45,26 +46,14 @@ struct Context {
 /// Registers the controller.
 pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     let queue: Queue<Key> = Queue::default();
-    let adding = queue.clone();
-    cluster.deployments.on_change(move |change| {
-        if let Change::Deleted(deployment) = change {
-            adding.forget(&Key::of(&**deployment));
-        }
-        adding.add(Key::of(&**change.object()));
-    });
-    let (adding, deployments) = (queue.clone(), cluster.deployments.clone());
-    cluster.replica_sets.on_change(move |change| {
-        for key in owner::concerned::<Deployment, _>(change) {
-            adding.add(key);
-        }
-        let meta = &change.object().metadata;
-        if owner::controller(meta).is_none() {
-            let deployments = deployments.namespace(meta.namespace.as_deref().unwrap_or_default());
-            let adopters =
-                deployments.iter().filter(|deployment| owner::selects(&selector(deployment), meta));
-            adopters.for_each(|deployment| adding.add(Key::of(&**deployment)));
-        }
-    });
+    follow::owners(&cluster.deployments, &queue);
+    follow::dependents(
+        &cluster.replica_sets,
+        &cluster.deployments,
+        &queue,
+        |deployment, set: &ReplicaSet| owner::selects(&selector(deployment), &set.metadata),
+    );
+    follow::quotas(&cluster.quotas, &cluster.deployments, &queue, status::is_short_of_sets);
     let (adding, sets) = (queue.clone(), cluster.replica_sets.clone());
     cluster.pods.on_change(move |change| {
         // What does not run any more may be what the new set waits for.
@@ -75,7 +64,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     });
     let events = cluster.events("deployment-controller");
     let context = Arc::new(Context { cluster: Arc::clone(cluster), events });
-    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key).map(later_if_stale);
+    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key);
     work("deployment", queue, AT_ONCE, reconcile, cluster.stop.clone()).boxed()
 }
 
@@ -153,7 +142,7 @@ impl Context {
                         self.cluster.replace_status(&shown).await?;
                     }
                     let message = format!("Failed to create new replica set {name:?}: {why}");
-                    self.events.warning(deployment, "ReplicaSetCreateError", message);
+                    self.events.warning(deployment, status::NOT_MADE, message);
                 }
                 Err(error)
             }

@@ -45,7 +45,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     follow_owners(cluster, &queue);
     let (stop, cluster) = (cluster.stop.clone(), Arc::clone(cluster));
     let events = cluster.events("controllermanager");
-    let look = move |key| writes::again(reconcile(Arc::clone(&cluster), events.clone(), key));
+    let look = move |key| reconcile(Arc::clone(&cluster), events.clone(), key);
     Box::pin(work("disruption", queue, AT_ONCE, look, stop))
 }
 

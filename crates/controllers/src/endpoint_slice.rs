@@ -67,7 +67,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
         }
     });
     let (stop, cluster) = (cluster.stop.clone(), Arc::clone(cluster));
-    let look = move |key| writes::again(reconcile(Arc::clone(&cluster), key));
+    let look = move |key| reconcile(Arc::clone(&cluster), key);
     Box::pin(work("endpointslice", queue, AT_ONCE, look, stop))
 }
 

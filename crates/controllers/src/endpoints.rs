@@ -29,7 +29,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     cluster.endpoints.on_change(move |change| changed.add(Key::of(&**change.object())));
     members::follow_pods(&cluster.pods, &cluster.services, &queue);
     let (stop, cluster) = (cluster.stop.clone(), Arc::clone(cluster));
-    let look = move |key| writes::again(reconcile(Arc::clone(&cluster), key));
+    let look = move |key| reconcile(Arc::clone(&cluster), key);
     Box::pin(work("endpoints", queue, AT_ONCE, look, stop))
 }
 

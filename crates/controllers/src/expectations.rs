@@ -5,13 +5,15 @@
 //! minutes have passed: an object may come and go while an informer lists anew.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
 use parking_lot::Mutex;
-use stanchion_informers::Change;
+use stanchion_informers::{Change, Informer};
 
+use crate::calls::Object;
 use crate::owner;
 
 /// How long something is waited for.
@@ -70,8 +72,23 @@ impl Expectations {
         });
     }
 
-    /// Takes note of what an informer shows; to be called by a handler for every change.
-    pub(crate) fn observe<K: Resource>(&self, change: &Change<K>) {
+    /// Takes note of everything that informers show. To be called before the handlers that have owners looked at.
+    pub(crate) fn follow<O: Object, K: Object>(
+        self: &Arc<Self>,
+        owners: &Informer<O>,
+        objects: &Informer<K>,
+    ) {
+        let expectations = Arc::clone(self);
+        owners.on_change(move |change| {
+            if let (Change::Deleted(_), Some(uid)) = (change, &change.object().meta().uid) {
+                expectations.forget(uid);
+            }
+        });
+        let expectations = Arc::clone(self);
+        objects.on_change(move |change| expectations.observe(change));
+    }
+
+    fn observe<K: Resource>(&self, change: &Change<K>) {
         let meta = change.object().meta();
         let (Some(controller), Some(uid)) = (owner::controller(meta), &meta.uid) else { return };
         let deleted = matches!(change, Change::Deleted(_)) || meta.deletion_timestamp.is_some();
@@ -101,8 +118,7 @@ impl Expectations {
         !self.owners.lock().contains_key(owner)
     }
 
-    /// Forgets an owner that is gone.
-    pub(crate) fn forget(&self, owner: &str) {
+    fn forget(&self, owner: &str) {
         self.owners.lock().remove(owner);
     }
 

@@ -32,7 +32,6 @@ use crate::Controller;
 use crate::calls::{CallError, call_of};
 use crate::cluster::Cluster;
 use crate::events::Events;
-use crate::writes;
 
 /// Objects looked at at a time.
 const AT_ONCE: usize = 20;
@@ -80,7 +79,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
         let looking = Arc::clone(&collector);
         let look = move |uid| {
             let collector = Arc::clone(&looking);
-            writes::again(async move { collector.look(uid).await })
+            async move { collector.look(uid).await }
         };
         tokio::join!(follow::run(collector), work("garbage", queue, AT_ONCE, look, stop));
     })

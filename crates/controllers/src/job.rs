@@ -30,14 +30,16 @@ use stanchion_informers::{Change, Key, Next, Queue, work};
 use stanchion_machinery::selector::Labels;
 
 use crate::Controller;
-use crate::calls::{CallError, later_if_stale};
+use crate::calls::CallError;
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::expectations::{Expectations, PATIENCE};
+use crate::follow;
 use crate::owner;
 use crate::pod_control::PodControl;
 use crate::pods;
 use manage::Action;
+use new_pod::TRACKING;
 
 /// How many Jobs are looked at at a time, and how many Pods of one are patched at a time.
 const AT_ONCE: usize = 8;
@@ -59,31 +61,21 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     let expectations = Arc::new(Expectations::default());
     let written: Arc<Mutex<HashMap<String, u64>>> = Arc::default();
     let orphans = orphans::register(cluster);
-    let (adding, expected, versions) = (queue.clone(), Arc::clone(&expectations), Arc::clone(&written));
+    let versions = Arc::clone(&written);
     cluster.jobs.on_change(move |change| {
-        if let (Change::Deleted(job), Some(uid)) = (change, &change.object().metadata.uid) {
-            expected.forget(uid);
+        if let (Change::Deleted(_), Some(uid)) = (change, &change.object().metadata.uid) {
             versions.lock().remove(uid);
-            adding.forget(&Key::of(&**job));
-        }
-        adding.add(Key::of(&**change.object()));
-    });
-    let (adding, expected, jobs) = (queue.clone(), Arc::clone(&expectations), cluster.jobs.clone());
-    cluster.pods.on_change(move |change| {
-        expected.observe(change);
-        for key in owner::concerned::<Job, _>(change) {
-            adding.add(key);
-        }
-        let meta = &change.object().metadata;
-        if owner::controller(meta).is_none() {
-            let jobs = jobs.namespace(meta.namespace.as_deref().unwrap_or_default());
-            let adopters = jobs.iter().filter(|job| owner::selects(&selector(job), meta));
-            adopters.for_each(|job| adding.add(Key::of(&**job)));
         }
     });
+    expectations.follow(&cluster.jobs, &cluster.pods);
+    follow::owners(&cluster.jobs, &queue);
+    follow::dependents(&cluster.pods, &cluster.jobs, &queue, |job, pod: &Pod| {
+        owner::selects(&selector(job), &pod.metadata)
+    });
+    follow::quotas(&cluster.quotas, &cluster.jobs, &queue, |job| verdict::ended(job).is_none());
     let events = cluster.events("job-controller");
     let context = Arc::new(Context { cluster: Arc::clone(cluster), events, expectations, written });
-    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key).map(later_if_stale);
+    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key);
     let jobs = work("job", queue, AT_ONCE, reconcile, cluster.stop.clone());
     future::join(jobs, orphans).map(|((), ())| ()).boxed()
 }
@@ -144,7 +136,7 @@ impl Context {
         // One that was not tracked from the beginning cannot be counted when it has ended.
         alone.retain(|pod| !pods::is_finished(pod));
         candidates.extend(alone);
-        self.cluster.claim(&**job, &selector(job), candidates).await
+        self.cluster.claim_with(Some(TRACKING), &**job, &selector(job), candidates).await
     }
 
     /// Takes the finalizer from Pods that have been counted.

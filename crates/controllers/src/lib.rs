@@ -18,6 +18,7 @@ mod endpoint_slice;
 mod endpoints;
 mod events;
 mod expectations;
+mod follow;
 mod garbage;
 mod hash;
 mod job;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{Node, PersistentVolume, PersistentVolumeClaim};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::Api;
-use stanchion_informers::{Key, Next, Queue, work};
+use stanchion_informers::{Failure, Key, Next, Queue, work};
 
 use self::decide::{Place, Provision, Removal};
 use crate::Controller;
@@ -40,6 +40,15 @@ enum LocalPathError {
     /// The disk was of no help.
     #[error(transparent)]
     Disk(#[from] disk::DiskError),
+}
+
+impl Failure for LocalPathError {
+    fn is_stale(&self) -> bool {
+        match self {
+            Self::Call(error) => error.is_stale(),
+            Self::Disk(_) => false,
+        }
+    }
 }
 
 /// What one look needs.

@@ -91,11 +91,11 @@ async fn run(watch: Arc<Watch>, nodes: Queue<Key>, pods: Queue<Key>) {
     let (tainting, evicting) = (Arc::clone(&watch), Arc::clone(&watch));
     let taint = move |key| {
         let watch = Arc::clone(&tainting);
-        writes::again(async move { watch.taint(&key).await })
+        async move { watch.taint(&key).await }
     };
     let evict = move |key| {
         let watch = Arc::clone(&evicting);
-        writes::again(async move { watch.evict(&key).await })
+        async move { watch.evict(&key).await }
     };
     let stop = watch.cluster.stop.clone();
     tokio::join!(

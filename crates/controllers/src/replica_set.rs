@@ -15,13 +15,14 @@ use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt};
-use stanchion_informers::{Change, Key, Next, Queue, work};
+use stanchion_informers::{Key, Next, Queue, work};
 
 use crate::Controller;
-use crate::calls::{CallError, later_if_stale};
+use crate::calls::CallError;
 use crate::cluster::Cluster;
 use crate::events::Events;
 use crate::expectations::{Expectations, PATIENCE};
+use crate::follow;
 use crate::owner;
 use crate::pod_control::{BURST, PodControl};
 use crate::pods;
@@ -41,34 +42,19 @@ struct Context {
 pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     let queue: Queue<Key> = Queue::default();
     let expectations = Arc::new(Expectations::default());
-    let (adding, expected) = (queue.clone(), Arc::clone(&expectations));
-    cluster.replica_sets.on_change(move |change| {
-        if let (Change::Deleted(set), Some(uid)) = (change, &change.object().metadata.uid) {
-            expected.forget(uid);
-            adding.forget(&Key::of(&**set));
-        }
-        adding.add(Key::of(&**change.object()));
+    expectations.follow(&cluster.replica_sets, &cluster.pods);
+    follow::owners(&cluster.replica_sets, &queue);
+    follow::dependents(&cluster.pods, &cluster.replica_sets, &queue, |set, pod: &Pod| {
+        owner::selects(&decide::selector(set), &pod.metadata)
     });
-    let (adding, expected, sets) = (queue.clone(), Arc::clone(&expectations), cluster.replica_sets.clone());
-    cluster.pods.on_change(move |change| {
-        expected.observe(change);
-        for key in owner::concerned::<ReplicaSet, _>(change) {
-            adding.add(key);
-        }
-        let meta = &change.object().metadata;
-        if owner::controller(meta).is_none() {
-            let sets = sets.namespace(meta.namespace.as_deref().unwrap_or_default());
-            let adopters = sets.iter().filter(|set| owner::selects(&decide::selector(set), meta));
-            adopters.for_each(|set| adding.add(Key::of(&**set)));
-        }
-    });
+    follow::quotas(&cluster.quotas, &cluster.replica_sets, &queue, status::has_failed);
     let context = Arc::new(Context {
         cluster: Arc::clone(cluster),
         events: cluster.events("replicaset-controller"),
         expectations,
     });
     let stop = cluster.stop.clone();
-    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key).map(later_if_stale);
+    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key);
     work("replicaset", queue, AT_ONCE, reconcile, stop).boxed()
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
         changed.add(Key::cluster(change.object().metadata.namespace.clone().unwrap_or_default()));
     });
     let (stop, cluster) = (cluster.stop.clone(), Arc::clone(cluster));
-    let look = move |key| writes::again(reconcile(Arc::clone(&cluster), key));
+    let look = move |key| reconcile(Arc::clone(&cluster), key);
     Box::pin(work("serviceaccount", queue, AT_ONCE, look, stop))
 }
 

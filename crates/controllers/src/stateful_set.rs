@@ -18,13 +18,14 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::json;
-use stanchion_informers::{Change, Key, Next, Queue, work};
+use stanchion_informers::{Change, Failure, Key, Next, Queue, work};
 use stanchion_machinery::selector::Labels;
 
 use crate::Controller;
-use crate::calls::{self, CATCH_UP, CallError};
+use crate::calls::CallError;
 use crate::cluster::Cluster;
 use crate::events::Events;
+use crate::follow;
 use crate::owner;
 use crate::pods::{self, Phase};
 use plan::{Action, View};
@@ -46,12 +47,12 @@ enum SyncError {
     NameTaken(Key),
 }
 
-/// Takes a conflict, and a Pod of the name that is there already, as a sign that informers are behind.
-fn later_if_stale(outcome: Result<Next, SyncError>) -> Result<Next, SyncError> {
-    match outcome {
-        Err(SyncError::Call(error)) if error.is_already_exists() => Ok(Next::After(CATCH_UP)),
-        Err(SyncError::Call(error)) => calls::later_if_stale(Err(error)).map_err(SyncError::Call),
-        outcome => outcome,
+impl Failure for SyncError {
+    fn is_stale(&self) -> bool {
+        match self {
+            Self::Call(error) => error.is_stale(),
+            Self::ClaimEnds(_) | Self::NameTaken(_) => false,
+        }
     }
 }
 
@@ -63,27 +64,11 @@ struct Context {
 /// Registers the controller.
 pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     let queue: Queue<Key> = Queue::default();
-    let adding = queue.clone();
-    cluster.stateful_sets.on_change(move |change| {
-        if let Change::Deleted(set) = change {
-            adding.forget(&Key::of(&**set));
-        }
-        adding.add(Key::of(&**change.object()));
+    follow::owners(&cluster.stateful_sets, &queue);
+    follow::dependents(&cluster.pods, &cluster.stateful_sets, &queue, |set, pod: &Pod| {
+        identity::ordinal(set, pod).is_some() && owner::selects(&selector(set), &pod.metadata)
     });
-    let (adding, sets) = (queue.clone(), cluster.stateful_sets.clone());
-    cluster.pods.on_change(move |change| {
-        for key in owner::concerned::<StatefulSet, _>(change) {
-            adding.add(key);
-        }
-        let pod = change.object();
-        if owner::controller(&pod.metadata).is_none() {
-            let sets = sets.namespace(pod.metadata.namespace.as_deref().unwrap_or_default());
-            let adopters = sets.iter().filter(|set| {
-                identity::ordinal(set, pod).is_some() && owner::selects(&selector(set), &pod.metadata)
-            });
-            adopters.for_each(|set| adding.add(Key::of(&**set)));
-        }
-    });
+    follow::quotas(&cluster.quotas, &cluster.stateful_sets, &queue, status::is_short_of_pods);
     let (adding, sets) = (queue.clone(), cluster.stateful_sets.clone());
     cluster.claims.on_change(move |change| {
         // A claim that is gone may be what a new Pod waits for.
@@ -95,7 +80,7 @@ pub(crate) fn register(cluster: &Arc<Cluster>) -> Controller {
     });
     let events = cluster.events("statefulset-controller");
     let context = Arc::new(Context { cluster: Arc::clone(cluster), events });
-    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key).map(later_if_stale);
+    let reconcile = move |key: Key| Arc::clone(&context).reconcile(key);
     work("statefulset", queue, AT_ONCE, reconcile, cluster.stop.clone()).boxed()
 }
 

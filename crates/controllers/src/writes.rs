@@ -1,15 +1,13 @@
 //! Writes that hold only if the object is as it was read, of kinds in namespaces and outside of them.
 
 use std::fmt::Debug;
-use std::future::Future;
-use std::time::Duration;
 
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stanchion_informers::{Key, Next};
+use stanchion_informers::Key;
 
 use crate::calls::{CallError, call};
 
@@ -20,20 +18,6 @@ pub(crate) trait Written:
 }
 
 impl<K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize> Written for K {}
-
-/// When to look again at what has changed since it was read: the copy will have arrived by then.
-const BEHIND: Duration = Duration::from_millis(20);
-
-/// Takes a write that came too late for no failure: the object has changed meanwhile, so it is looked at again.
-///
-/// Looks that write what they read from the API itself, or what others write as well, cannot count on an informer to bring
-/// the next one, so they come back sooner than `later_if_stale` would have them.
-pub(crate) async fn again(look: impl Future<Output = Result<Next, CallError>>) -> Result<Next, CallError> {
-    match look.await {
-        Err(error) if error.is_conflict() || error.is_already_exists() => Ok(Next::After(BEHIND)),
-        looked => looked,
-    }
-}
 
 /// Makes an object.
 pub(crate) async fn create<K: Written>(api: &Api<K>, object: &K) -> Result<K, CallError> {

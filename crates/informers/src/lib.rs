@@ -24,5 +24,5 @@ pub use index::Index;
 pub use informer::{Change, Informer};
 pub use key::Key;
 pub use queue::Queue;
-pub use work::{Next, work};
+pub use work::{Failure, Next, work};
 pub use write::write;

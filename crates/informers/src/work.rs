@@ -14,6 +14,10 @@ use crate::queue::Queue;
 
 /// From which delay on a failure is worth a warning: the fifth in a row.
 const LOUD: Duration = Duration::from_millis(80);
+/// The same for looks at something old: by then an informer should have shown what is new.
+const LOUD_IF_STALE: Duration = Duration::from_secs(5);
+/// After a look at something old the next one comes so soon at the latest, also if an informer shows nothing new.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// When a key is to be looked at again although nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +28,16 @@ pub enum Next {
     After(Duration),
 }
 
+/// Why a reconciler failed.
+pub trait Failure: Error + Send + 'static {
+    /// Returns whether somebody else was faster, so that the next look sees what they did.
+    fn is_stale(&self) -> bool;
+}
+
 /// Reconciles the keys of a queue until `stop`, at most `at_once` of them at a time and each by one at a time.
 ///
-/// A key that failed, or whose reconciler panicked, is tried again after a delay that grows.
+/// A key that failed, or whose reconciler panicked, is tried again after a delay that grows, and before that if
+/// something changes.
 pub async fn work<T, F, Fut, E>(
     name: &'static str,
     queue: Queue<T>,
@@ -37,7 +48,7 @@ pub async fn work<T, F, Fut, E>(
     T: Clone + Eq + Hash + Display + Send + Sync + 'static,
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Next, E>> + Send + 'static,
-    E: Error + Send + 'static,
+    E: Failure,
 {
     let reconcile = Arc::new(reconcile);
     let mut tasks = JoinSet::new();
@@ -67,13 +78,15 @@ pub async fn work<T, F, Fut, E>(
                     }
                     Some(Ok(Err(error))) => {
                         let delay = queue.retry(key.clone());
-                        if delay < LOUD {
-                            // Somebody else was faster, mostly: the next look sees what they did.
-                            tracing::debug!(controller = name, %key, ?delay, error = &error as &dyn Error, "tried in vain");
-                            queue.done(&key);
-                            continue;
+                        let loud = if error.is_stale() { LOUD_IF_STALE } else { LOUD };
+                        if error.is_stale() {
+                            queue.add_after(key.clone(), delay.min(CATCH_UP));
                         }
-                        tracing::warn!(controller = name, %key, ?delay, error = &error as &dyn Error, "cannot reconcile");
+                        if delay < loud {
+                            tracing::debug!(controller = name, %key, ?delay, error = &error as &dyn Error, "tried in vain");
+                        } else {
+                            tracing::warn!(controller = name, %key, ?delay, error = &error as &dyn Error, "cannot reconcile");
+                        }
                     }
                     Some(Err(error)) => {
                         let delay = queue.retry(key.clone());

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
+use stanchion_informers::Failure;
+
 /// How long a request may take before it counts as failed.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -26,6 +28,12 @@ impl CallError {
     /// Returns whether the object is another one by now, or was changed meanwhile.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Api(kube::Error::Api(status)) if status.code == 409)
+    }
+}
+
+impl Failure for CallError {
+    fn is_stale(&self) -> bool {
+        self.is_conflict()
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn register(cluster: &Arc<Cluster>) -> Controller {
         }
     });
     let (stop, cluster) = (cluster.stop.clone(), Arc::clone(cluster));
-    let look = move |item| writes::again(reconcile(Arc::clone(&cluster), item));
+    let look = move |item| reconcile(Arc::clone(&cluster), item);
     Box::pin(work("volume-protection", queue, AT_ONCE, look, stop))
 }
 

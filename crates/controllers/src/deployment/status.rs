@@ -20,6 +20,8 @@ use kube::ResourceExt;
 use super::rollout::{Rollout, Set};
 use crate::numbers::nonzero;
 
+/// Why there is no new set.
+pub(super) const NOT_MADE: &str = "ReplicaSetCreateError";
 const PROGRESSING: &str = "Progressing";
 const AVAILABLE: &str = "Available";
 const REPLICA_FAILURE: &str = "ReplicaFailure";
@@ -84,10 +86,19 @@ pub(super) fn not_made(deployment: &Deployment, name: &str, why: &str, now: Time
     let mut status = deployment.status.clone().unwrap_or_default();
     let mut conditions = Conditions::of(Some(&status));
     let message = format!("Failed to create new replica set {name:?}: {why}");
-    conditions.set(condition(PROGRESSING, "False", "ReplicaSetCreateError", message, now));
+    conditions.set(condition(PROGRESSING, "False", NOT_MADE, message, now));
     status.conditions = conditions.into_vec();
     let shown = Deployment { status: Some(status), ..deployment.clone() };
     (shown.status != deployment.status).then_some(shown)
+}
+
+/// Returns whether the status says that the new set could not be made.
+pub(super) fn is_short_of_sets(deployment: &Deployment) -> bool {
+    let conditions = deployment.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|it| it.type_ == PROGRESSING && it.reason.as_deref() == Some(NOT_MADE))
 }
 
 impl Rollout<'_> {

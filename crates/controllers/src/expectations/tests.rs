@@ -1,7 +1,5 @@
 //! Tests that what was made or deleted is waited for exactly once.
 
-use std::sync::Arc;
-
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 

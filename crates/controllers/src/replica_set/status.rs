@@ -36,6 +36,12 @@ pub(super) fn status(
     }
 }
 
+/// Returns whether the status says that Pods could not be made or deleted.
+pub(super) fn has_failed(set: &ReplicaSet) -> bool {
+    let conditions = set.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| condition.type_ == REPLICA_FAILURE)
+}
+
 fn is_fully_labeled(set: &ReplicaSet, pod: &Pod) -> bool {
     let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
     let wanted = template.and_then(|template| template.metadata.as_ref()?.labels.as_ref());
@@ -52,10 +58,9 @@ fn conditions(
     now: Timestamp,
 ) -> Option<Vec<ReplicaSetCondition>> {
     let mut conditions = set.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
-    let known = conditions.iter().any(|condition| condition.type_ == REPLICA_FAILURE);
     match failure {
         // The first failure stays: a message that differs every time would mean a write every time.
-        Some(_) if known => {}
+        Some(_) if has_failed(set) => {}
         Some((scaling, message)) => {
             let reason = match scaling {
                 Scaling::Delete(_) => "FailedDelete",

@@ -1,6 +1,6 @@
 //! What the status of a `StatefulSet` says.
 
-use k8s_openapi::api::apps::v1::StatefulSetStatus;
+use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetStatus};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
@@ -8,6 +8,12 @@ use super::identity;
 use super::plan::View;
 use crate::numbers::{amount, nonzero};
 use crate::pods::{self, Phase};
+
+/// Returns whether the status shows fewer Pods than asked for.
+pub(super) fn is_short_of_pods(set: &StatefulSet) -> bool {
+    let wanted = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    set.status.as_ref().is_none_or(|status| status.replicas < wanted)
+}
 
 /// Returns the status of a set. When all Pods are of the template of now, that becomes the current revision.
 pub(super) fn status(view: &View<'_>) -> StatefulSetStatus {

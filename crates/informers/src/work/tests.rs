@@ -8,6 +8,12 @@ use super::*;
 #[error("not yet")]
 struct NotYet;
 
+impl Failure for NotYet {
+    fn is_stale(&self) -> bool {
+        true
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn failures_and_panics_are_tried_again() {
     let (queue, stop, looks) = (Queue::default(), CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
