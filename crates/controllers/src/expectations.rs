@@ -59,10 +59,10 @@ impl Expectations {
         self.change(owner, |expected| expected.shown = None);
     }
 
-    /// Takes note that an object is about to be deleted.
-    pub(crate) fn deleting(&self, owner: &str, uid: &str, now: Timestamp) {
+    /// Takes note that an object is about to be deleted. Returns whether that is news.
+    pub(crate) fn deleting(&self, owner: &str, uid: &str, now: Timestamp) -> bool {
         let mut owners = self.owners.lock();
-        owners.entry(owner.to_owned()).or_default().deletions.insert(uid.to_owned(), now);
+        owners.entry(owner.to_owned()).or_default().deletions.insert(uid.to_owned(), now).is_none()
     }
 
     /// Takes note that an object could not be deleted.

@@ -69,7 +69,8 @@ impl PodControl<'_> {
         }
     }
 
-    /// Deletes Pods. Returns the first failure; that a Pod is gone is none.
+    /// Deletes Pods, but for those whose deletion informers have yet to show. Returns the first failure; that a Pod is
+    /// gone is none.
     pub(crate) async fn delete<O: Object>(
         &self,
         owner: &O,
@@ -83,7 +84,9 @@ impl PodControl<'_> {
 
     async fn delete_one<O: Object>(&self, owner: &O, pod: Arc<Pod>) -> Result<(), CallError> {
         let (owner_uid, uid) = (owner.uid().unwrap_or_default(), pod.uid().unwrap_or_default());
-        self.expectations.deleting(&owner_uid, &uid, Timestamp::now());
+        if !self.expectations.deleting(&owner_uid, &uid, Timestamp::now()) {
+            return Ok(());
+        }
         match self.cluster.delete(&*pod).await {
             Ok(true) => {
                 self.events.normal(owner, "SuccessfulDelete", format!("Deleted pod: {}", pod.name_any()));

@@ -4,19 +4,34 @@
 #[path = "up/alone.rs"]
 mod alone;
 #[cfg(test)]
+#[path = "up/broken_off.rs"]
+mod broken_off;
+#[cfg(test)]
+#[path = "up/churn.rs"]
+mod churn;
+#[cfg(test)]
 #[path = "up/crashes.rs"]
 mod crashes;
 #[cfg(test)]
 #[path = "up/ground.rs"]
 mod ground;
 #[cfg(test)]
+#[path = "up/shares.rs"]
+mod shares;
+#[cfg(test)]
 #[path = "up/simulated.rs"]
 mod simulated;
+#[cfg(test)]
+#[path = "up/site.rs"]
+mod site;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 #[path = "up/terminal.rs"]
 mod terminal;
+#[cfg(test)]
+#[path = "up/visitor.rs"]
+mod visitor;
 #[cfg(test)]
 #[path = "up/workloads.rs"]
 mod workloads;

@@ -216,9 +216,12 @@ impl Worker {
     /// Runs until the Pod is gone, or the node stops.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         let mut shutdown = self.node.shutdown.subscribe();
-        while self.stage != Stage::Gone {
+        loop {
             let wake = self.step().await;
             self.show();
+            if self.stage == Stage::Gone {
+                break;
+            }
             let pause = wake.0.map_or(RESYNC, |wake| clock::until(wake).min(RESYNC));
             let mut eviction = self.view.eviction.subscribe();
             let evicted = async {

@@ -51,8 +51,18 @@ impl Ground {
 
     /// Ends the process by a signal and starts it again.
     pub(crate) async fn again(&mut self, name: &str) {
+        self.stop(name).await;
+        self.go_on().await;
+    }
+
+    /// Ends the process by a signal; its Pods stay.
+    pub(crate) async fn stop(&mut self, name: &str) {
         signal(&self.child, name).await;
         self.child.wait().await.expect("a child can be waited for");
+    }
+
+    /// Starts the process again.
+    pub(crate) async fn go_on(&mut self) {
         self.log = temporary();
         self.child = begin(&self.folder, &self.arguments, &self.log);
         self.ready().await;
@@ -120,9 +130,14 @@ impl Ground {
         run_with("", &mut command).await
     }
 
-    /// Returns the processes of this machine that have the cluster's directory in their command line.
+    /// Returns the command lines of this machine's processes that have the cluster's directory in them.
     pub(crate) fn processes(&self) -> Vec<String> {
         machine::processes(&self.data_dir()).into_iter().map(|(_, line)| line).collect()
+    }
+
+    /// Returns the process of the cluster.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("the cluster runs")
     }
 }
 
