@@ -35,6 +35,7 @@ mod rank;
 mod replica_set;
 mod service_account;
 mod stateful_set;
+mod unserved;
 mod writes;
 
 use std::sync::Arc;
@@ -68,6 +69,7 @@ fn register(cluster: &Arc<Cluster>) -> Vec<Controller> {
         replica_set::register(cluster),
         service_account::register(cluster),
         stateful_set::register(cluster),
+        unserved::register(cluster),
     ];
     controllers.extend(local_path::register(cluster));
     controllers

@@ -94,6 +94,20 @@ async fn a_bad_rollout_stops_and_is_undone() {
 }
 
 #[tokio::test]
+async fn what_nobody_acts_upon_is_told() {
+    within(LIMIT, async {
+        let ground = Ground::start(&[]).await;
+        ground.kubectl("create cronjob nightly --image=busybox --schedule='0 3 * * *' -- true").await.done();
+        wait_for("nobody says that nothing will come of it", async || {
+            let told = ground.kubectl("events --for cronjob/nightly").await.done();
+            told.contains("Nothing acts upon a CronJob here").then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn containers_are_restarted_and_limited() {
     within(LIMIT, async {
         let ground = Ground::start(&[]).await;
