@@ -1,8 +1,7 @@
 //! The cluster's process is killed in the middle of something: the next one finishes it, once.
 
-use std::time::Duration;
-
 use crate::LIMIT;
+use crate::crashes::SLEEPER;
 use crate::ground::Ground;
 use crate::support::{wait_for, within};
 
@@ -119,14 +118,10 @@ async fn a_namespace_goes_with_all_that_is_in_it() {
         let mut ground = Ground::start(&[]).await;
         ground.kubectl("create namespace short").await.done();
         ground.kubectl_with(DATABASE, "apply -n short -f -").await.done();
-        ground
-            .kubectl("-n short create deployment idle --image=busybox --replicas=3 -- sleep 1000")
-            .await
-            .done();
+        ground.kubectl_with(SLEEPER, "apply -n short -f -").await.done();
         ground.kubectl("-n short rollout status statefulset/db --timeout=60s").await.done();
-        ground.kubectl("-n short rollout status deployment/idle --timeout=60s").await.done();
+        ground.kubectl("-n short rollout status deployment/sleeper --timeout=60s").await.done();
         ground.kubectl("delete namespace short --wait=false").await.done();
-        tokio::time::sleep(Duration::from_millis(50)).await;
         ground.again("KILL").await;
         wait_for("the namespace stays", async || {
             let found = ground.kubectl("get namespace short --ignore-not-found -o name").await.done();

@@ -22,7 +22,7 @@ const EACH: u64 = 160;
 /// What memory may grow by beyond that, in KiB: what the allocator keeps.
 const KEPT: u64 = 32 << 10;
 /// How long memory may take to be given back; longer than changes are kept.
-const BACK: Duration = Duration::from_secs(120);
+const BACK: Duration = Duration::from_mins(2);
 /// What the store may grow by, in bytes: numbers get longer.
 const LONGER: u64 = 16 << 10;
 

@@ -4,7 +4,8 @@ use crate::LIMIT;
 use crate::ground::Ground;
 use crate::support::{machine, wait_for, within};
 
-const SLEEPER: &str = r"
+/// Pods that end when they are told to.
+pub(crate) const SLEEPER: &str = r"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: sleeper}

@@ -94,10 +94,53 @@ async fn a_bad_rollout_stops_and_is_undone() {
 }
 
 #[tokio::test]
+async fn a_job_adopts_pods_and_lets_them_go() {
+    within(LIMIT, async {
+        let ground = Ground::start(&[]).await;
+        let job = r"
+apiVersion: v1
+kind: Pod
+metadata: {name: orphan, labels: {app: work}}
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 1
+  containers: [{name: c, image: busybox, command: [sh, -c, 'trap exit TERM; while :; do sleep 0.1; done']}]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: work}
+spec:
+  parallelism: 2
+  manualSelector: true
+  selector: {matchLabels: {app: work}}
+  template:
+    metadata: {labels: {app: work}}
+    spec:
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 1
+      containers: [{name: c, image: busybox, command: [sh, -c, 'trap exit TERM; while :; do sleep 0.1; done']}]
+";
+        ground.apply(job).await;
+        let tied = ".metadata.ownerReferences[*].name}/{.metadata.finalizers[*]";
+        ground.wait_field("pod/orphan", tied, "work/batch.kubernetes.io/job-tracking").await;
+        ground.wait_field("job/work", ".status.active", "2").await;
+        ground.kubectl("label pod orphan app=own --overwrite").await.done();
+        ground.wait_field("pod/orphan", tied, "/").await;
+        wait_for("the Job makes no other Pod", async || {
+            let pods = ground.field("pods -l app=work", ".items[*].metadata.name").await;
+            (pods.split_whitespace().count() == 2).then_some(())
+        })
+        .await;
+        assert_eq!(ground.field("pod/orphan", ".metadata.deletionTimestamp").await, "");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_nobody_acts_upon_is_told() {
     within(LIMIT, async {
         let ground = Ground::start(&[]).await;
-        ground.kubectl("create cronjob nightly --image=busybox --schedule='0 3 * * *' -- true").await.done();
+        ground.kubectl("create cronjob nightly --image=busybox --schedule '0 3 * * *' -- true").await.done();
         wait_for("nobody says that nothing will come of it", async || {
             let told = ground.kubectl("events --for cronjob/nightly").await.done();
             told.contains("Nothing acts upon a CronJob here").then_some(())
