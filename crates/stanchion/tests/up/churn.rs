@@ -42,7 +42,7 @@ impl Footprint {
         let mounts = fs::read_to_string(process.join("mountinfo")).expect("mounts can be read");
         Self {
             processes: ground.processes().len(),
-            descriptors: fs::read_dir(process.join("fd")).expect("descriptors can be read").count(),
+            descriptors: descriptors(&process, &ground.data_dir().join("store")),
             mounts: mounts.lines().count(),
             groups: machine::cgroups(&ground.data_dir()).iter().map(|group| entries(group, true)).sum(),
             files: entries(&ground.data_dir().join("node"), false),
@@ -56,6 +56,12 @@ impl Footprint {
             && self.groups <= other.groups
             && self.files <= other.files
     }
+}
+
+/// Returns how many descriptors a process has, but for the files of the store, which begins another one when one is full.
+fn descriptors(process: &Path, store: &Path) -> usize {
+    let open = fs::read_dir(process.join("fd")).expect("descriptors can be read").flatten();
+    open.filter(|entry| !fs::read_link(entry.path()).is_ok_and(|file| file.starts_with(store))).count()
 }
 
 /// Returns how many entries there are below a directory, or how many directories.
@@ -72,11 +78,12 @@ fn entries(directory: &Path, only_directories: bool) -> usize {
     found.sum()
 }
 
-/// Returns the resident memory of the cluster's process in KiB.
+/// Returns the resident memory of the cluster's process in KiB, without the pages of files.
 fn memory(ground: &Ground) -> u64 {
     let status =
         fs::read_to_string(format!("/proc/{}/status", ground.pid())).expect("its status can be read");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it says how large it is");
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("it says how large it is");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
