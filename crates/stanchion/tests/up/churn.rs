@@ -20,7 +20,7 @@ const WARM: usize = 20;
 /// has ended, in a copy of each part; the API server keeps the changes of 75 seconds, the store its history.
 const EACH: u64 = 160;
 /// What memory may grow by beyond that, in KiB: what the allocator keeps.
-const KEPT: u64 = 32 << 10;
+const KEPT: u64 = 64 << 10;
 /// How long memory may take to be given back; longer than changes are kept.
 const BACK: Duration = Duration::from_mins(2);
 /// What the store may grow by, in bytes: numbers get longer.
