@@ -17,7 +17,7 @@ const PODS: (usize, usize) = (100, 1000);
 /// How many Pods make what is made once: caches, threads, the directories that all Pods share.
 const WARM: usize = 20;
 /// What memory may grow by for each Pod, in KiB, however often so many of them come and go: all are there until their Job
-/// has ended, in a copy of each part; the API server keeps the changes of 75 seconds, the store its history.
+/// has ended, in the copy that all parts share; the API server keeps the changes of 75 seconds, the store its history.
 const EACH: u64 = 160;
 /// What memory may grow by beyond that, in KiB: what the allocator keeps.
 const KEPT: u64 = 64 << 10;
