@@ -2,9 +2,9 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use anyhow::{Result, ensure};
 use clap::{Parser, ValueEnum};
 use stanchion_bench_kit::output::Format;
+use stanchion_bench_kit::program::seconds;
 
 /// Measures an API server of Kubernetes.
 ///
@@ -70,7 +70,7 @@ pub(crate) struct Args {
     pub(crate) changes: NonZeroUsize,
 
     /// For how long
-    #[arg(long, default_value = "10", value_parser = parse_seconds)]
+    #[arg(long, default_value = "10", value_parser = seconds)]
     pub(crate) seconds: Duration,
 
     /// Pods created and deleted to see whether memory stays; in the first run only
@@ -78,7 +78,7 @@ pub(crate) struct Args {
     pub(crate) churn: usize,
 
     /// How long memory is left to settle before and after: longer than the server keeps changes for watches
-    #[arg(long, default_value = "100", value_parser = parse_seconds)]
+    #[arg(long, default_value = "100", value_parser = seconds)]
     pub(crate) settle: Duration,
 
     /// Where the data directories are created
@@ -120,12 +120,6 @@ impl Args {
             (None, Keeper::Etcd) => "stanchion apiserver over etcd".to_owned(),
         }
     }
-}
-
-fn parse_seconds(text: &str) -> Result<Duration> {
-    let time = Duration::try_from_secs_f64(text.parse()?)?;
-    ensure!(time >= Duration::from_millis(100), "too short to measure anything");
-    Ok(time)
 }
 
 #[cfg(test)]

@@ -21,35 +21,17 @@ mod watches;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
 
 use stanchion_bench_kit::report::Report;
-use stanchion_bench_kit::{machine, output};
+use stanchion_bench_kit::{machine, output, program};
 
 use crate::{args::Args, setting::Setting};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run_until_signalled(&Args::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::error(&error);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// A signal drops the benchmark, and with it the servers and their directories.
-async fn run_until_signalled(args: &Args) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        result = run(args) => result,
-        _ = terminate.recv() => bail!("terminated"),
-        _ = interrupt.recv() => bail!("interrupted"),
-    }
+    program::run(run(&Args::parse())).await
 }
 
 async fn run(args: &Args) -> Result<()> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, ValueEnum};
 use stanchion_bench_kit::output::Format;
+use stanchion_bench_kit::program::seconds;
 
 /// Measures a whole cluster of Kubernetes.
 ///
@@ -41,15 +42,15 @@ pub(crate) struct Args {
     pub(crate) ask: Vec<Ask>,
 
     /// For how long a cluster at rest is looked at
-    #[arg(long, default_value = "30", value_parser = parse_seconds)]
+    #[arg(long, default_value = "30", value_parser = seconds)]
     pub(crate) seconds: Duration,
 
     /// How long it is left to settle before
-    #[arg(long, default_value = "10", value_parser = parse_seconds)]
+    #[arg(long, default_value = "10", value_parser = seconds)]
     pub(crate) settle: Duration,
 
     /// After how long Pods that are not bound, or Nodes that are not Ready, are given up
-    #[arg(long, default_value = "600", value_parser = parse_seconds)]
+    #[arg(long, default_value = "600", value_parser = seconds)]
     pub(crate) deadline: Duration,
 
     /// Where the data directories are created
@@ -120,12 +121,6 @@ impl Args {
             .as_ref()
             .map_or_else(|| "stanchion up".to_owned(), |file| format!("the cluster of {}", file.display()))
     }
-}
-
-fn parse_seconds(text: &str) -> Result<Duration> {
-    let time = Duration::try_from_secs_f64(text.parse()?)?;
-    ensure!(time >= Duration::from_millis(100), "too short to measure anything");
-    Ok(time)
 }
 
 #[cfg(test)]

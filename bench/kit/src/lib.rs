@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! child ── process: the program that is measured        load ── client ── kubeconfig: what it is asked
-//! stats ── report ── output: medians, ratios, tables    machine: where
+//! stats ── report ── output: medians, ratios, tables    machine: where    program: until the end or a signal
 //! ```
 
 pub mod child;
@@ -12,5 +12,6 @@ pub mod load;
 pub mod machine;
 pub mod output;
 pub mod process;
+pub mod program;
 pub mod report;
 pub mod stats;

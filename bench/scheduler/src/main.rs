@@ -6,7 +6,6 @@
 
 mod args;
 mod cases;
-mod machine;
 mod measure;
 mod output;
 mod report;
@@ -15,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use stanchion_bench_kit::machine;
 
 use crate::args::Args;
 use crate::report::Report;
