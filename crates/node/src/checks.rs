@@ -1,5 +1,6 @@
 //! What probes and hooks do: commands in containers, requests, connections.
 
+use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
@@ -98,7 +99,7 @@ async fn perform(
             let target = host_or(host.as_ref(), ip).to_owned();
             Ok(match tokio::time::timeout(limit, TcpStream::connect((target.as_str(), *port))).await {
                 Ok(Ok(_)) => Verdict::connected(),
-                Ok(Err(error)) => Verdict::failed(&format!("dial tcp {target}:{port}: {error}")),
+                Ok(Err(error)) => Verdict::failed(&undialed(&target, *port, &error)),
                 Err(_) => Verdict::failed(&format!("dial tcp {target}:{port}: i/o timeout")),
             })
         }
@@ -149,6 +150,17 @@ async fn drain(from: Option<impl AsyncRead + Unpin>) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
+/// Says why a connection could not be made, in the words that people search for.
+fn undialed(target: &str, port: u16, error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
+        io::ErrorKind::HostUnreachable => "connect: no route to host".to_owned(),
+        io::ErrorKind::NetworkUnreachable => "connect: network is unreachable".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("dial tcp {target}:{port}: {why}")
+}
+
 async fn get(
     scheme: Scheme,
     target: &str,
@@ -157,7 +169,7 @@ async fn get(
     headers: &[(String, String)],
 ) -> Result<(u16, String), String> {
     let stream = TcpStream::connect((target, port)).await;
-    let stream = stream.map_err(|error| format!("dial tcp {target}:{port}: {error}"))?;
+    let stream = stream.map_err(|error| undialed(target, port, &error))?;
     match scheme {
         Scheme::Http => send(stream, target, port, path, headers).await,
         Scheme::Https => {

@@ -125,8 +125,13 @@ spec:
         })
         .await;
     }
-    // All at once: kubectl by itself deletes them one after the other.
-    ground.kubectl("delete --raw /api/v1/namespaces/default/events").await.done();
+    // All Events at once: kubectl by itself deletes them one after the other. The last ones come after their Pods.
+    wait_for("Events keep coming", async || {
+        ground.kubectl("delete --raw /api/v1/namespaces/default/events").await.done();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ground.kubectl("get events -o name").await.done().is_empty().then_some(())
+    })
+    .await;
     took
 }
 
