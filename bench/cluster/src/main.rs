@@ -29,7 +29,8 @@ use crate::setting::Setting;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    program::run(run(&Args::parse())).await
+    let args = Args::parse();
+    program::run(Box::pin(run(&args))).await
 }
 
 async fn run(args: &Args) -> Result<()> {
