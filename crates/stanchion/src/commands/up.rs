@@ -29,6 +29,8 @@ pub(crate) mod place;
 mod ranges;
 pub(crate) mod running;
 
+/// Threads that wait for files. Pods come and go by the hundred, and each thread keeps memory of its own.
+const BLOCKING_THREADS: usize = 32;
 /// The port of DNS.
 const DNS_PORT: u16 = 53;
 
@@ -62,8 +64,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     logging::start(arguments.log_level);
     raise_descriptors();
-    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
-    let runtime = runtime.context("cannot start the runtime")?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.thread_stack_size(STACK).max_blocking_threads(BLOCKING_THREADS).enable_all();
+    let runtime = runtime.build().context("cannot start the runtime")?;
     runtime.block_on(serve(arguments))
 }
 

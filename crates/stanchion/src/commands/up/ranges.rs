@@ -1,8 +1,10 @@
 //! Which addresses of 127.0.0.0/8 a cluster has, so that several run beside each other on one machine.
 //!
 //! Range number N is 127.(64+N).0.0/16 for Pods and 127.(96+N).0.0/16 for Services. A cluster keeps its number in its data
-//! directory, because Services keep their addresses; while it runs it holds a socket that says so to others.
+//! directory, because Services keep their addresses; while it runs it holds a socket that says so to others. Where a new
+//! cluster looks first depends on its directory: so it hardly ever takes the number of one that is stopped at the moment.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -66,7 +68,8 @@ impl Ranges {
                 mark(number).await.map_err(|_| RangeError::Taken { services })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                for number in 0..RANGES {
+                let first = first(data_dir);
+                for number in (first..RANGES).chain(0..first) {
                     let Ok(ranges) = mark(number).await else { continue };
                     std::fs::create_dir_all(data_dir).map_err(file)?;
                     std::fs::write(&path, format!("{number}\n")).map_err(file)?;
@@ -77,6 +80,14 @@ impl Ranges {
             Err(error) => Err(file(error)),
         }
     }
+}
+
+/// Returns the number that a new cluster tries first.
+fn first(data_dir: &Path) -> u8 {
+    let path = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    u8::try_from(hasher.finish() % u64::from(RANGES)).unwrap_or(0)
 }
 
 async fn mark(number: u8) -> io::Result<Ranges> {
@@ -106,6 +117,13 @@ mod tests {
         drop(first);
         let again = Ranges::take(one.path()).await.expect("addresses");
         assert_eq!((again.pods, again.services), before);
+    }
+
+    #[test]
+    fn new_clusters_begin_at_different_numbers() {
+        let numbers = (0..100).map(|number| first(Path::new(&format!("/clusters/{number}"))));
+        let numbers: std::collections::BTreeSet<u8> = numbers.collect();
+        assert!(numbers.len() > 16 && numbers.iter().all(|number| *number < RANGES), "{numbers:?}");
     }
 
     #[tokio::test]
