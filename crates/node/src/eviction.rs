@@ -125,7 +125,9 @@ async fn check_limits(node: &Arc<Node>, view: &View) {
                 evict(node, view, &pod, message, Duration::from_secs(1));
             }
         }
-        Err(error) => tracing::debug!(pod = %reference, %error, "cannot count what a Pod has on disk"),
+        Err(error) => {
+            tracing::warn!(pod = %reference, %error, "limits of disk are not held: files cannot be counted");
+        }
     }
 }
 
@@ -195,7 +197,11 @@ async fn candidate(node: &Node, shown: &Shown) -> Candidate {
         usage.processes = add(usage.processes, stats.pids);
     }
     let places = Places::of(node, shown);
-    let disk = blocking(move || places.measure()).await.unwrap_or_default();
+    let disk = blocking(move || places.measure()).await.unwrap_or_else(|error| {
+        let pod = PodRef::of(&shown.pod);
+        tracing::warn!(%pod, %error, "a Pod counts as one without files: they cannot be counted");
+        LocalUsage::default()
+    });
     usage.disk = disk.volumes.values().chain(disk.containers.values()).sum();
     Candidate {
         pod: PodRef::of(&shown.pod),
