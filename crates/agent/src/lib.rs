@@ -1,0 +1,1 @@
+//! PID 1 of a database's container: supervises the database, reports into the store, does what the topology asks.

@@ -1,0 +1,1 @@
+//! The kinds of stanchion.dev: DatabaseCluster with schema, defaults and rules.

@@ -1,0 +1,1 @@
+//! Database engines: configuration, processes, replication, clones. MariaDB.

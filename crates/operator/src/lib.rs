@@ -1,0 +1,1 @@
+//! Makes DatabaseClusters real: Pods, claims, Services, secrets.

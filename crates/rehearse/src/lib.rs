@@ -1,0 +1,1 @@
+//! Faults on purpose, and a client that knows what was acknowledged.
