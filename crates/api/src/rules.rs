@@ -1,0 +1,147 @@
+//! What the schema cannot say by types and ranges: rules that the API server evaluates, with the sentences it answers.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
+
+use crate::parameters::{FORBIDDEN, PREFIXES};
+
+/// Rules by the field that they are about, as property names from the root; the empty path is the root.
+pub(crate) fn rules() -> Vec<(&'static [&'static str], ValidationRule)> {
+    let mut rules = vec![
+        (
+            &[][..],
+            rule(
+                "self.metadata.name.size() <= 50 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+                "the name takes at most 50 of a-z, 0-9 and -, begins with a letter and ends with a letter or digit: \
+                 Pods and Services are named after it",
+            ),
+        ),
+        (
+            &[][..],
+            rule(
+                "!has(self.spec.failover.preferredInstance) || [0, 1, 2, 3, 4, 5, 6, 7, 8].exists(n, n < \
+                 self.spec.instances && self.spec.failover.preferredInstance == self.metadata.name + '-' + string(n))",
+                "spec.failover.preferredInstance must be an instance of the cluster: NAME-0 up to NAME-(instances - 1)",
+            ),
+        ),
+        (
+            &["spec", "storage", "size"][..],
+            rule(
+                "quantity(self).isGreaterThan(quantity('0'))",
+                "a volume needs a size of more than nothing, such as 10Gi",
+            ),
+        ),
+        (
+            &["spec", "storage", "size"][..],
+            rule(
+                "quantity(self).compareTo(quantity(oldSelf)) >= 0",
+                "volumes cannot shrink: make a new cluster with smaller ones and copy the data",
+            ),
+        ),
+        (
+            &["spec", "storage"][..],
+            rule(
+                "has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || \
+                 self.storageClassName == oldSelf.storageClassName)",
+                "storageClassName cannot be changed: the volumes that are there stay what they are",
+            ),
+        ),
+        (
+            &["spec", "database"][..],
+            rule(
+                "self == oldSelf",
+                "the database and its account cannot be renamed: they were made when the cluster began",
+            ),
+        ),
+        (
+            &["spec", "database", "name"][..],
+            rule(
+                "!(self.lowerAscii() in ['mysql', 'information_schema', 'performance_schema', 'sys'])",
+                "this name is the server's own: take another for the application's database",
+            ),
+        ),
+        (
+            &["spec", "database", "user"][..],
+            rule(
+                "!(self in ['root', 'mysql', 'mariadb', 'PUBLIC']) && !self.startsWith('replication_')",
+                "this account is the server's own: take another for the application",
+            ),
+        ),
+    ];
+    rules.extend(durations());
+    rules.extend(parameters());
+    rules
+}
+
+fn durations() -> Vec<(&'static [&'static str], ValidationRule)> {
+    let within = |least: &str, most: &str, message: &str| {
+        rule(
+            &format!("duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"),
+            message,
+        )
+    };
+    vec![
+        (
+            &["spec", "failover", "heartbeatInterval"][..],
+            within("100ms", "1m", "heartbeats come every 100ms to 1m"),
+        ),
+        (
+            &["spec", "failover", "maxApplyLag"][..],
+            within("0s", "1h", "replicas may be 0s (any distance) to 1h behind"),
+        ),
+        (
+            &["spec", "failover", "switchoverDeadline"][..],
+            within("1s", "10m", "a planned change of primary is given 1s to 10m"),
+        ),
+    ]
+}
+
+fn parameters() -> Vec<(&'static [&'static str], ValidationRule)> {
+    let path: &'static [&'static str] = &["spec", "engine", "parameters"];
+    let prefixes = list(PREFIXES);
+    let led = format!("{prefixes}.exists(p, k.startsWith(p))");
+    let forbidden = format!("{}.exists(f, f.startsWith(k))", list(FORBIDDEN));
+    let telling = |rule: String, expression: String| ValidationRule {
+        rule,
+        message_expression: Some(expression),
+        ..ValidationRule::default()
+    };
+    vec![
+        (
+            path,
+            rule(
+                "self.all(k, k.matches('^[a-z][a-z0-9_]{0,63}$'))",
+                "options are written by their whole names, in lower case and with underscores, such as max_connections",
+            ),
+        ),
+        (
+            path,
+            telling(
+                format!("self.all(k, !{led})"),
+                format!(
+                    "'write the option itself with ON, OFF or its value, without the word in front: ' + \
+                     self.filter(k, {led}).join(', ')"
+                ),
+            ),
+        ),
+        (
+            path,
+            telling(
+                format!("self.all(k, !{forbidden})"),
+                format!(
+                    "'cannot be set, for Stanchion sets it or failover relies on how it is: ' + self.filter(k, \
+                     {forbidden}).join(', ')"
+                ),
+            ),
+        ),
+    ]
+}
+
+fn rule(rule: &str, message: &str) -> ValidationRule {
+    ValidationRule { rule: rule.to_owned(), message: Some(message.to_owned()), ..ValidationRule::default() }
+}
+
+/// Writes a list as an expression does.
+fn list(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    format!("[{}]", quoted.join(", "))
+}
