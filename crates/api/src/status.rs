@@ -70,6 +70,9 @@ pub struct InstancesSummary {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HaStatus {
+    /// The generation of the spec whose settings the manager acts on. Before it is the newest, nobody is taken away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
     /// Who writes, or will as soon as it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary: Option<String>,
