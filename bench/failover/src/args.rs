@@ -1,0 +1,118 @@
+//! The command line.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use stanchion_bench_kit::output::Format;
+use stanchion_bench_kit::program::seconds;
+use stanchion_rehearse::load::Size;
+
+use crate::case::Case;
+
+/// Measures what clients see while a database changes its primary.
+///
+/// A writer writes a row each 10 ms through one address. What is reported is the longest time between two
+/// acknowledgements, and how many acknowledged rows were missing when all were read back. Results go to stdout,
+/// progress to stderr.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    /// Our program; without it only the peers are measured
+    #[arg(long, value_name = "PATH")]
+    pub(crate) stanchion: Option<PathBuf>,
+
+    /// Whom to measure ours beside
+    #[arg(long, value_delimiter = ',', default_value = "patroni,patroni-fastest,plain")]
+    pub(crate) peers: Vec<Peer>,
+
+    /// What happens
+    #[arg(long, value_delimiter = ',', default_value = "killed,node-killed,frozen,switchover")]
+    pub(crate) cases: Vec<Case>,
+
+    /// Under which load
+    #[arg(long, value_delimiter = ',', default_value = "none,sysbench")]
+    pub(crate) load: Vec<Load>,
+
+    /// How often each case is repeated, and the throughput measured
+    #[arg(long, default_value = "5")]
+    pub(crate) rounds: NonZeroUsize,
+
+    /// For how long sysbench runs when the throughput is measured
+    #[arg(long, default_value = "20", value_parser = seconds)]
+    pub(crate) seconds: Duration,
+
+    /// Connections of sysbench
+    #[arg(long, default_value = "8")]
+    pub(crate) threads: u32,
+
+    /// After how long without an acknowledgement a round is over
+    #[arg(long, default_value = "120", value_parser = seconds)]
+    pub(crate) limit: Duration,
+
+    /// Print the timeline of each round
+    #[arg(long)]
+    pub(crate) timelines: bool,
+
+    /// Where the data directories are created
+    #[arg(long, value_name = "PATH", default_value = "target/bench-failover")]
+    pub(crate) dir: PathBuf,
+
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// Whom to measure ours beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Peer {
+    /// Patroni at its defaults, `HAProxy` with the checks that Patroni's documentation shows.
+    Patroni,
+    /// Patroni with the shortest times that it takes, `HAProxy` with checks as quick.
+    PatroniFastest,
+    /// MariaDB with semi-synchronous replicas, set up by hand: only for the throughput.
+    Plain,
+}
+
+/// Under which load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Load {
+    /// The writer alone.
+    None,
+    /// sysbench `oltp_write_only` beside it.
+    Sysbench,
+}
+
+impl Load {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "writer alone",
+            Self::Sysbench => "under load",
+        }
+    }
+}
+
+impl Args {
+    pub(crate) fn size(&self) -> Size {
+        Size { threads: self.threads, tables: 4, rows: 10_000 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_every_case_for_every_peer() {
+        let args = Args::parse_from(["bench"]);
+        assert_eq!((args.peers.len(), args.cases.len(), args.load.len()), (3, 4, 2));
+        assert!(args.stanchion.is_none());
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for bad in [&["--rounds", "0"][..], &["--peers", "galera"], &["--cases", "luck"], &["--limit", "0"]] {
+            assert!(Args::try_parse_from([&["bench"], bad].concat()).is_err(), "{bad:?}");
+        }
+    }
+}
