@@ -73,6 +73,18 @@ pub fn duty(me: &InstanceName, topology: &Topology) -> Duty {
     }
 }
 
+/// Says whether others count on `me` to hold what it may have acknowledged or written.
+///
+/// An instance that finds itself without data although this is so has lost it. It says that it is uncertain until it
+/// has received again what the primary had executed then.
+pub fn counted_on(me: &InstanceName, topology: &Topology) -> bool {
+    let from = match &topology.stage {
+        Stage::Fencing { from, .. } => Some(from),
+        Stage::Forming | Stage::Promoting { .. } | Stage::Serving { .. } | Stage::HandingOver { .. } => None,
+    };
+    topology.sync_set.contains(me) || topology.primary().or(from) == Some(me)
+}
+
 /// How a database is to be started whose last life did not end well.
 ///
 /// Its binary log may hold transactions that nobody acknowledged. As long as it may be wanted back as primary it must keep

@@ -1,13 +1,14 @@
 //! Which transactions belong to a cluster.
 //!
-//! A term's primary writes one stretch of the stream, from where it was promoted to where the next one was. So the last
-//! id that an instance holds says whether all it holds belongs: that id was written by the primary of its stretch.
+//! A term's primary writes one stretch of the stream, from where it was promoted to where the next one was, under a server
+//! number of its term. So the last id that an instance holds says whether all it holds belongs: that id was written in
+//! the term of its stretch.
 //!
 //! ```text
-//!   era of term 1, server 1        era of term 2, server 3
+//!   era of term 1, server 1001     era of term 2, server 1002
 //!   |------------------------------|--------------------------->
 //!   base 0                         base 104
-//!                                   \ 0-1-105: diverged, server 1 wrote it behind the end of its era
+//!                                   \ 0-1001-105: diverged, it was written in term 1 behind the end of its era
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,6 @@ const KEPT: usize = 64;
 pub struct Era {
     /// The term.
     pub term: Term,
-    /// Its primary.
-    pub server: ServerId,
     /// What the primary held when it was promoted: the end of the era before.
     pub base: Position,
 }
@@ -47,6 +46,13 @@ pub enum Containment {
     },
     /// It is older than the eras that are remembered.
     TooOld,
+}
+
+impl Era {
+    /// Returns the number under which its primary writes.
+    pub fn server(&self) -> ServerId {
+        ServerId::of_term(self.term)
+    }
 }
 
 impl History {
@@ -76,22 +82,22 @@ impl History {
         self.0.drain(..excess);
     }
 
-    /// Says whether what is held at `position` belongs.
+    /// Says whether what is held at `position` belongs. Before the first era nothing is known that it could differ from.
     pub fn contains(&self, position: Position) -> Containment {
         let Some(gtid) = position.0 else { return Containment::Contained };
-        let Some(first) = self.0.first() else { return Containment::Diverged { after: Position::START } };
+        let Some(first) = self.0.first() else { return Containment::Contained };
         if gtid.sequence <= first.base.sequence() {
             let at_base = first.base.0 == Some(gtid);
             return if at_base { Containment::Contained } else { Containment::TooOld };
         }
         // The last era that begins before the transaction is the one that it must be of.
         let of = self.0.iter().rposition(|era| era.base.sequence() < gtid.sequence).unwrap_or(0);
-        if self.0[of].server == gtid.server {
+        if self.0[of].server() == gtid.server {
             return Containment::Contained;
         }
-        // It shares at most what the last era of its own server has, up to where the next one begins.
+        // It shares at most what the era has in which it was written, up to where the next one begins.
         let own =
-            self.0.iter().rposition(|era| era.server == gtid.server && era.base.sequence() < gtid.sequence);
+            self.0.iter().rposition(|era| era.server() == gtid.server && era.base.sequence() < gtid.sequence);
         let after = own.and_then(|own| self.0.get(own + 1)).map_or(first.base, |next| next.base);
         Containment::Diverged { after }
     }

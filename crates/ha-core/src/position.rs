@@ -9,10 +9,31 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The number of a server, unique in its cluster.
+use crate::topology::Term;
+
+/// The number of a server: of an instance while it follows, of a term while it is primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ServerId(pub u32);
+
+/// The number from which on servers stand for terms.
+const TERMS: u32 = 1_000;
+
+impl ServerId {
+    /// Returns the number under which the primary of a term writes.
+    ///
+    /// It differs from that of the instance, so that no id is ever given twice: an instance that is promoted, crashes,
+    /// loses what nobody acknowledged, and is promoted again, would write another transaction under the same id. It also
+    /// lets an instance fetch again what it wrote itself: replicas skip transactions with their own number.
+    pub fn of_term(term: Term) -> Self {
+        Self(u32::try_from(term.0).unwrap_or(u32::MAX).saturating_add(TERMS))
+    }
+
+    /// Returns whether an instance may have this number.
+    pub fn is_of_instance(self) -> bool {
+        (1..TERMS).contains(&self.0)
+    }
+}
 
 /// The id of a transaction: which server wrote it, and its number in the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -53,6 +53,9 @@ pub enum SettingsError {
     /// Two instances have one number.
     #[error("instances {0} and {1} have the same server id")]
     SameServer(InstanceName, InstanceName),
+    /// A number is not one of instances.
+    #[error("instance {0} has server id {1}; instances have 1 to 999, the numbers above stand for terms")]
+    Server(InstanceName, u32),
     /// There is no time between reports, or none of them may be missing.
     #[error(
         "heartbeats need an interval of at least {LEAST_INTERVAL} ms and at least {LEAST_MISSED} that may be missed"
@@ -84,6 +87,9 @@ impl Settings {
         }
         let mut servers = BTreeMap::new();
         for (name, member) in &self.members {
+            if !member.server.is_of_instance() {
+                return Err(SettingsError::Server(name.clone(), member.server.0));
+            }
             if let Some(other) = servers.insert(member.server, name) {
                 return Err(SettingsError::SameServer(other.clone(), name.clone()));
             }

@@ -148,6 +148,8 @@ pub struct Failover {
     pub moments: Vec<Moment>,
     /// What the new primary held.
     pub position: Option<Position>,
+    /// The id of the operation that asked for it.
+    pub operation: Option<String>,
     /// Who could not be asked, if the new primary may lack what they acknowledged.
     pub unasked: BTreeSet<InstanceName>,
 }

@@ -1,0 +1,43 @@
+//! A new cluster: the first primary.
+//!
+//! All instances must have come. One that is missing may be the one that holds the data, when a cluster is made anew over
+//! volumes that were kept: the most advanced becomes primary, and nobody begins from nothing while another may have more.
+
+use super::{Decision, View};
+use crate::history::Era;
+use crate::name::InstanceName;
+use crate::report::Report;
+use crate::topology::{Acknowledgement, Stage};
+
+/// Begins the first term once everybody is there.
+pub(super) fn decide(view: &View<'_>) -> Decision {
+    let members = || view.settings.members.keys();
+    let here = |name: &InstanceName| view.fresh(name).filter(|report| report.is_running());
+    let missing: Vec<&str> =
+        members().filter(|name| here(name).is_none()).map(InstanceName::as_str).collect();
+    if !missing.is_empty() {
+        return Decision::wait(format!(
+            "the first start needs all instances; waiting for {}",
+            missing.join(", ")
+        ));
+    }
+    let present: Vec<(&InstanceName, &Report)> =
+        members().filter_map(|name| here(name).map(|report| (name, report))).collect();
+    let preferred = |name: &InstanceName| view.settings.preferred.as_ref() == Some(name);
+    let best = present.iter().max_by_key(|(name, report)| {
+        (report.applied.sequence(), preferred(name), std::cmp::Reverse(report.server))
+    });
+    let Some((primary, report)) = best else { return Decision::wait("the cluster has no instances") };
+    let mut next = view.topology.clone();
+    next.term = next.term.next();
+    next.history.begin(Era { term: next.term, base: report.applied });
+    next.stage = Stage::Promoting { primary: (*primary).clone() };
+    next.acknowledgement =
+        if view.settings.members.len() == 1 { Acknowledgement::Alone } else { Acknowledgement::Required };
+    next.sync_set = present
+        .iter()
+        .filter(|(name, other)| name != primary && other.applied == report.applied)
+        .map(|(name, _)| (*name).clone())
+        .collect();
+    Decision::write(next)
+}
