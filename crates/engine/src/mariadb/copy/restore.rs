@@ -1,0 +1,118 @@
+//! A data directory made from a copy.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use stanchion_ha_core::Position;
+use tokio::io::{AsyncRead, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+
+use super::CopyError;
+use crate::mariadb::config::Config;
+use crate::mariadb::files::{self, FilesError};
+use crate::mariadb::initialize::path_option;
+use crate::mariadb::instance::Instance;
+use crate::mariadb::layout::Layout;
+use crate::mariadb::process::Process;
+use crate::mariadb::program::{Program, ProgramError, end_of};
+
+/// Where a copy says where it was taken: file, offset, and position in the stream of transactions. The newer name first.
+const TAKEN_AT: [&str; 2] = ["mariadb_backup_binlog_info", "xtrabackup_binlog_info"];
+/// The server that begins the copy's stream has nothing to recover.
+const START: Duration = Duration::from_secs(120);
+
+/// A copy that is being received and put in place.
+#[derive(Debug)]
+pub struct Restore {
+    layout: Layout,
+    making: Layout,
+}
+
+impl Restore {
+    /// Begins, apart from the data directory that there is.
+    pub fn begin(layout: &Layout) -> Result<Self, CopyError> {
+        let making = files::clear_making(layout)?;
+        files::create(&making.data())?;
+        Ok(Self { layout: layout.clone(), making })
+    }
+
+    /// Unpacks a stream to its end and returns its length. Whether it was whole is for who carries it to say.
+    pub async fn receive(&self, stream: &mut (impl AsyncRead + Unpin)) -> Result<u64, CopyError> {
+        let name = Program::Stream.name();
+        let mut command = Program::Stream.command()?;
+        command.args(["-x", "-C"]).arg(self.making.data()).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|source| ProgramError::Start { name, source })?;
+        let stdin = child.stdin.take();
+        let feed = async {
+            let Some(mut stdin) = stdin else { return Ok(0) };
+            let length = tokio::io::copy(stream, &mut stdin).await?;
+            stdin.shutdown().await?;
+            Ok(length)
+        };
+        let (fed, output) = tokio::join!(feed, child.wait_with_output());
+        let output = output.map_err(|source| ProgramError::Pipe { name, source })?;
+        if !output.status.success() {
+            let said = end_of(&output.stderr);
+            return Err(ProgramError::Failed { name, status: output.status, said }.into());
+        }
+        fed.map_err(CopyError::Stream)
+    }
+
+    /// Makes what was received a data directory, puts it in place of the one there is, and returns where it was taken. No
+    /// server may run on the old one.
+    ///
+    /// A crash leaves the old one or the new one.
+    pub async fn install(self, config: &Config) -> Result<Position, CopyError> {
+        let mut command = Program::Backup.command()?;
+        command.args(["--no-defaults", "--prepare"]);
+        command.arg(path_option("--target-dir", &self.making.data()));
+        command.arg(path_option("--tmpdir", &self.making.temporary()));
+        Program::Backup.run(command, None).await?;
+        let position = self.taken_at()?;
+        self.begin_stream(config, position).await?;
+        let layout = self.layout;
+        tokio::task::spawn_blocking(move || files::replace(&layout)).await??;
+        Ok(position)
+    }
+
+    fn taken_at(&self) -> Result<Position, CopyError> {
+        for name in TAKEN_AT {
+            let path = self.making.data().join(name);
+            if !path.exists() {
+                continue;
+            }
+            let text = fs::read_to_string(&path).map_err(FilesError::new("read", &path))?;
+            let mut fields = text.trim_end_matches('\n').split('\t');
+            return match (fields.next(), fields.next(), fields.next()) {
+                (Some(_), Some(_), Some(position)) => Ok(position.parse()?),
+                (Some(_), Some(_), None) => Ok(Position::START),
+                _ => Err(CopyError::NoPosition(text)),
+            };
+        }
+        Err(CopyError::NoPosition(String::new()))
+    }
+
+    /// Runs a server on the copy for a moment, so that its binary log begins where the copy was taken.
+    async fn begin_stream(&self, config: &Config, position: Position) -> Result<(), CopyError> {
+        let (log, mut lines) = mpsc::channel(64);
+        let print = async move {
+            while let Some(line) = lines.recv().await {
+                tracing::debug!(line, "database on the copy");
+            }
+        };
+        let begin = async {
+            let server = Process::start_alone(&self.making, config, log).await?;
+            let instance = Instance::new(&self.making);
+            let begun = async {
+                server.ready(&instance, START).await?;
+                Ok::<_, CopyError>(instance.begin_at(position).await?)
+            };
+            let begun = begun.await;
+            let ended = server.stop(START).await;
+            begun?;
+            if ended.is_orderly() { Ok(()) } else { Err(CopyError::Ended(ended)) }
+        };
+        tokio::join!(begin, print).0
+    }
+}

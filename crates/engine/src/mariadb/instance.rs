@@ -1,0 +1,134 @@
+//! The SQL side of a server.
+//!
+//! An [`Instance`] connects by the Unix socket when it is first asked, and again whenever it must; it stays good over
+//! restarts of the server. Each statement has a deadline. One that misses it has its connection given up and goes on in the
+//! server; one that was frozen carries it out when it thaws. So after [`SqlError::Deadline`] of a statement that changes
+//! something nobody knows what is.
+//!
+//! Checks have connections of their own: what hangs elsewhere does not keep them waiting.
+
+mod applying;
+mod following;
+mod handover;
+mod ownership;
+mod primary;
+mod sql;
+mod track;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use stanchion_ha_core::Position;
+
+use super::layout::Layout;
+use sql::{Lane, field, position};
+use track::Track;
+
+pub use applying::{ApplyError, DrainError};
+pub use following::{Positions, Receiving, Replication, Source, Trouble};
+pub use handover::DemoteError;
+pub use primary::{DumpThread, SemiSync};
+pub use sql::SqlError;
+
+/// A check takes a millisecond; a server that has not answered for so long hangs.
+const CHECK: Duration = Duration::from_secs(1);
+/// A statement that changes something and waits for nobody.
+const CHANGE: Duration = Duration::from_secs(5);
+/// Stopping replication waits for transactions that are being applied.
+const STOP_REPLICATION: Duration = Duration::from_secs(30);
+
+/// The SQL side of a server.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// For what only looks.
+    checks: Lane,
+    /// For what changes something or may wait.
+    work: Lane,
+    track: Mutex<Track>,
+    /// Whether a nudge is under way.
+    nudging: AtomicBool,
+}
+
+/// How a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it refuses to write for others than administrators.
+    pub read_only: bool,
+    /// The last transaction in its binary log: written by itself, or applied.
+    pub executed: Position,
+    /// The last transaction that replication applied, or was told to begin from.
+    pub replicated: Position,
+    /// Whether its commits wait for acknowledgements.
+    pub requires_acknowledgement: bool,
+    /// Whether it acknowledges when it follows.
+    pub acknowledges: bool,
+}
+
+impl Instance {
+    /// Speaks to the server of a layout, once it runs.
+    pub fn new(layout: &Layout) -> Self {
+        let socket = layout.socket();
+        let inner = Inner {
+            checks: Lane::new(&socket),
+            work: Lane::new(&socket),
+            track: Mutex::new(Track::default()),
+            nudging: AtomicBool::new(false),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Looks how the server is: one statement.
+    pub async fn check(&self) -> Result<Health, SqlError> {
+        let sql = "SELECT CAST(@@GLOBAL.read_only AS CHAR) AS read_only, @@GLOBAL.gtid_binlog_pos AS executed, \
+                   @@GLOBAL.gtid_slave_pos AS replicated, \
+                   CAST(@@GLOBAL.rpl_semi_sync_master_enabled AS CHAR) AS requires, \
+                   CAST(@@GLOBAL.rpl_semi_sync_slave_enabled AS CHAR) AS acknowledges";
+        let row = self.inner.checks.row("look how the database is", sql, CHECK).await?;
+        Ok(Health {
+            read_only: field(&row, "read_only")? == "1",
+            executed: position(&row, "executed")?,
+            replicated: position(&row, "replicated")?,
+            requires_acknowledgement: field(&row, "requires")? == "1",
+            acknowledges: field(&row, "acknowledges")? == "1",
+        })
+    }
+
+    /// Returns the last transaction in the binary log.
+    pub async fn executed(&self) -> Result<Position, SqlError> {
+        let sql = "SELECT @@GLOBAL.gtid_binlog_pos AS executed";
+        position(&self.inner.checks.row("read the position", sql, CHECK).await?, "executed")
+    }
+
+    /// Tries whether the server answers.
+    pub(crate) async fn knock(&self) -> Result<(), SqlError> {
+        self.inner
+            .checks
+            .row("see whether the database answers", "SELECT '1' AS one", CHECK)
+            .await
+            .map(|_| ())
+    }
+
+    /// Begins the stream of transactions of a server that holds a copy, at where the copy was taken.
+    pub(crate) async fn begin_at(&self, at: Position) -> Result<(), SqlError> {
+        if at == Position::START {
+            return Ok(());
+        }
+        let state = format!("SET GLOBAL gtid_binlog_state = '{at}'");
+        let replicated = format!("SET GLOBAL gtid_slave_pos = '{at}'");
+        self.change("begin where the copy was taken", &["RESET MASTER", &state, &replicated]).await
+    }
+
+    async fn change(&self, what: &'static str, statements: &[&str]) -> Result<(), SqlError> {
+        self.inner.work.rows(what, statements, CHANGE).await.map(|_| ())
+    }
+
+    fn track<T>(&self, with: impl FnOnce(&mut Track) -> T) -> T {
+        with(&mut self.inner.track.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
