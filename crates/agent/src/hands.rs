@@ -1,0 +1,263 @@
+//! What is done to the database: each thing that takes time, as one function.
+//!
+//! Nothing here decides. Whatever is here may be given up half-way by dropping it, where [`supervisor`](crate::supervisor)
+//! says that it may.
+
+mod clone;
+mod error;
+mod step;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use stanchion_engine::mariadb::{
+    self, Config as DatabaseConfig, ConfigError, Files, Instance, Layout, Offline, Password, Process, Recovery,
+    ReplicationAccounts,
+};
+use stanchion_ha_core::{History, InstanceName, Position, ServerId};
+use tokio::sync::mpsc;
+
+pub(crate) use self::error::HandError;
+use crate::config::Config;
+use crate::identity::Identity;
+use crate::marker::Marker;
+use crate::supervisor::Launched;
+use crate::tls::Certificates;
+
+/// Crash recovery may take so long; a day is longer than any that was heard of.
+const RECOVERY: Duration = Duration::from_hours(24);
+/// What was received in an earlier life may take so long to apply.
+const DRAIN: Duration = Duration::from_hours(24);
+/// Clients may hold up the end of a primary for so long.
+const LAST_DEMOTION: Duration = Duration::from_secs(2);
+
+/// What is done to one database. Clones do it to the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Hands(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    identity: Identity,
+    layout: Layout,
+    database: DatabaseConfig,
+    certificates: Certificates,
+    marker: Marker,
+    /// Whether the marker is set; read once, so that nobody waits for a disk to know.
+    wrote: AtomicBool,
+    log: mpsc::Sender<String>,
+}
+
+/// What was found in the files.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// What they say.
+    pub(crate) offline: Offline,
+}
+
+/// What steps need to know besides.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// Which transactions belong.
+    pub(crate) history: History,
+    /// How often a primary is to say that it is there while nothing is written.
+    pub(crate) heartbeat: Duration,
+    /// The numbers of instances.
+    pub(crate) servers: BTreeMap<InstanceName, ServerId>,
+    /// Whether what was received has to be applied before somebody is followed, because nobody else may hold it.
+    pub(crate) keep_received: bool,
+    /// How long clients may hold up a hand over.
+    pub(crate) patience: Duration,
+}
+
+impl Hands {
+    /// Makes hands for the instance of `identity`. What the database logs goes to `log`.
+    pub(crate) fn new(
+        config: Config,
+        identity: Identity,
+        certificates: Certificates,
+        log: mpsc::Sender<String>,
+    ) -> Result<Self, ConfigError> {
+        let layout = Layout::new(&config.data_directory);
+        let address = SocketAddr::new(identity.address, config.database_port);
+        let tls = mariadb::Tls {
+            ca: config.tls_directory.join("ca.crt"),
+            certificate: config.tls_directory.join("tls.crt"),
+            key: config.tls_directory.join("tls.key"),
+        };
+        let database = DatabaseConfig::new(identity.server, address, Some(tls), &config.parameters)?;
+        let marker = Marker::of(&config.data_directory);
+        let wrote = AtomicBool::new(marker.is_set());
+        Ok(Self(Arc::new(Inner { config, identity, layout, database, certificates, marker, wrote, log })))
+    }
+
+    /// Returns the instance's name.
+    pub(crate) fn me(&self) -> &InstanceName {
+        &self.0.identity.instance
+    }
+
+    /// Returns its number.
+    pub(crate) fn server(&self) -> ServerId {
+        self.0.identity.server
+    }
+
+    /// Returns the number of an instance, as its name says it.
+    pub(crate) fn server_of(&self, instance: &InstanceName) -> Option<ServerId> {
+        self.0.identity.server_of(instance)
+    }
+
+    /// Returns where its database listens.
+    pub(crate) fn database_address(&self) -> SocketAddr {
+        SocketAddr::new(self.0.identity.address, self.0.config.database_port)
+    }
+
+    /// Returns where its agent listens.
+    pub(crate) fn agent_address(&self) -> SocketAddr {
+        SocketAddr::new(self.0.identity.address, self.0.config.agent_port)
+    }
+
+    /// Returns how long the end may take.
+    pub(crate) fn grace(&self) -> Duration {
+        self.0.config.grace
+    }
+
+    /// Returns where the files are.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    /// Returns whether the database was writable and has not handed over since.
+    pub(crate) fn wrote(&self) -> bool {
+        self.0.wrote.load(Ordering::Acquire)
+    }
+
+    /// Notes, durably, that the database is about to become writable.
+    async fn mark(&self) -> Result<(), HandError> {
+        self.0.wrote.store(true, Ordering::Release);
+        let marker = self.0.marker.clone();
+        Ok(tokio::task::spawn_blocking(move || marker.set()).await??)
+    }
+
+    /// Notes, durably, that all that the database wrote belongs.
+    pub(crate) async fn unmark(&self) -> Result<(), HandError> {
+        let marker = self.0.marker.clone();
+        tokio::task::spawn_blocking(move || marker.remove()).await??;
+        self.0.wrote.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    /// Puts the files in order, makes them if there are none, and reads what they say.
+    pub(crate) async fn prepare(&self, servers: BTreeSet<ServerId>) -> Result<Prepared, HandError> {
+        let layout = self.0.layout.clone();
+        match tokio::task::spawn_blocking(move || mariadb::settle(&layout)).await?? {
+            Files::Present => {}
+            Files::Absent => {
+                tracing::info!(path = %self.0.layout.data().display(), "initializing the data directory");
+                let accounts = self.replication_accounts(servers).await?;
+                mariadb::initialize(&self.0.layout, &accounts).await?;
+                // Whatever was written before is gone with the files.
+                self.unmark().await?;
+            }
+        }
+        Ok(Prepared { offline: mariadb::offline(&self.0.layout).await? })
+    }
+
+    /// Starts a process; what lies behind `cut_behind` is saved first.
+    pub(crate) async fn launch(
+        &self,
+        recovery: Recovery,
+        cut_behind: Option<Position>,
+    ) -> Result<Launched, HandError> {
+        let saved = match cut_behind {
+            Some(after) => self.save(after).await?,
+            None => None,
+        };
+        let inner = &*self.0;
+        let process = Process::start(&inner.layout, &inner.database, recovery, inner.log.clone()).await?;
+        Ok(Launched { process, instance: Instance::new(&inner.layout), saved })
+    }
+
+    /// Waits until a process answers, makes the accounts of `servers`, and returns the last transaction in the binary log.
+    pub(crate) async fn ready(
+        &self,
+        process: &Process,
+        instance: &Instance,
+        servers: BTreeSet<ServerId>,
+    ) -> Result<Position, HandError> {
+        process.ready(instance, RECOVERY).await?;
+        if !servers.is_empty() {
+            let accounts = self.replication_accounts(servers).await?;
+            instance.ensure_replication_accounts(&accounts).await?;
+        }
+        Ok(instance.executed().await?)
+    }
+
+    /// Saves the transactions behind `after`; returns the file, if there are any.
+    pub(crate) async fn save(&self, after: Position) -> Result<Option<PathBuf>, HandError> {
+        let saved = mariadb::save_diverged(&self.0.layout, after).await?;
+        if let Some(path) = &saved {
+            tracing::warn!(path = %path.display(), "saved transactions that do not belong to the cluster");
+        }
+        Ok(saved)
+    }
+
+    /// Applies what an earlier life received.
+    pub(crate) async fn drain(&self, instance: &Instance) -> Result<(), HandError> {
+        instance.drain_relay_log(&self.0.layout, DRAIN).await?;
+        Ok(())
+    }
+
+    /// Makes the accounts of a primary what they should be; those of the application only if commits will return.
+    pub(crate) async fn accounts(
+        &self,
+        instance: &Instance,
+        servers: BTreeSet<ServerId>,
+        application: bool,
+    ) -> Result<(), HandError> {
+        let accounts = self.replication_accounts(servers).await?;
+        instance.ensure_replication_accounts(&accounts).await?;
+        if application {
+            let Config { database, user, .. } = &self.0.config;
+            let password = self.secret("app-password").await?;
+            instance.ensure_application(database, user, &password).await?;
+        }
+        Ok(())
+    }
+
+    /// Holds commits back, or not.
+    pub(crate) async fn brake(&self, instance: &Instance, wait: Duration) -> Result<(), HandError> {
+        Ok(instance.brake(wait).await?)
+    }
+
+    /// Ends the database within the rest of the grace period.
+    pub(crate) async fn end(&self, process: &Process, instance: &Instance, must_stop_writing: bool) {
+        if must_stop_writing && let Err(error) = instance.demote_orderly(LAST_DEMOTION).await {
+            // An orderly end would let commits return that nobody has acknowledged.
+            tracing::warn!(error = HandError::from(error).chain(), "killing the database");
+            process.kill_and_wait().await;
+            return;
+        }
+        process.stop(self.grace() / 4).await;
+    }
+
+    async fn replication_accounts(
+        &self,
+        servers: BTreeSet<ServerId>,
+    ) -> Result<ReplicationAccounts, HandError> {
+        let password = self.secret("replication-password").await?;
+        Ok(ReplicationAccounts { servers, password, certificate: true })
+    }
+
+    /// Reads a password as it is now.
+    async fn secret(&self, name: &'static str) -> Result<Password, HandError> {
+        let path = self.0.config.secrets_directory.join(name);
+        match tokio::fs::read_to_string(&path).await {
+            Ok(text) => Ok(Password::new(text.trim_end_matches('\n'))),
+            Err(source) => Err(HandError::Secret { path, source }),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Data made anew from another instance, which its agent sends.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use stanchion_engine::mariadb::{Process, Restore};
+use stanchion_ha_core::Position;
+use tokio::net::TcpStream;
+
+use super::{HandError, Hands};
+use crate::frames::Frames;
+use crate::supervisor::Stepped;
+
+/// How long the other agent may take until its answer begins.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long an orderly end may take.
+const STOP: Duration = Duration::from_secs(60);
+/// So much of a refusal is read.
+const REFUSAL: usize = 4096;
+
+impl Hands {
+    /// Ends the database, saves what lies behind `after`, and puts a copy of the instance whose agent is at `source` in its
+    /// place.
+    pub(crate) async fn copy(
+        &self,
+        process: Option<Process>,
+        source: SocketAddr,
+        after: Option<Position>,
+    ) -> Result<Stepped, HandError> {
+        if let Some(process) = process {
+            process.stop(STOP).await;
+        }
+        if let Some(after) = after {
+            self.save(after).await?;
+        }
+        // The answer first: a source that refuses costs nothing.
+        let answer = self.ask(source).await?;
+        let layout = self.0.layout.clone();
+        let restore = tokio::task::spawn_blocking(move || Restore::begin(&layout)).await??;
+        let mut stream = Frames::new(answer.into_body());
+        let length = restore.receive(&mut stream).await?;
+        tracing::info!(length, %source, "received a copy");
+        let position = restore.install(&self.0.database).await?;
+        self.unmark().await?;
+        Ok(Stepped::Copied(position))
+    }
+
+    async fn ask(&self, source: SocketAddr) -> Result<Response<Incoming>, HandError> {
+        let asked = tokio::time::timeout(ANSWER, self.send(source)).await;
+        let answer = asked.map_err(|_| HandError::Late)??;
+        let status = answer.status();
+        if status == StatusCode::OK {
+            return Ok(answer);
+        }
+        let said = Limited::new(answer.into_body(), REFUSAL).collect().await;
+        let said = said.map(|said| String::from_utf8_lossy(&said.to_bytes()).trim().to_owned());
+        Err(HandError::Refused { status, said: said.unwrap_or_default() })
+    }
+
+    async fn send(&self, source: SocketAddr) -> Result<Response<Incoming>, HandError> {
+        let stream = TcpStream::connect(source).await.map_err(HandError::Connect)?;
+        let (connector, name) = self.0.certificates.connector();
+        let stream = connector.connect(name, stream).await.map_err(HandError::Connect)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "the connection to the source broke");
+            }
+        });
+        let request = Request::get("/copy").header(http::header::HOST, self.0.identity.cluster.name());
+        let request = request.body(Empty::<Bytes>::new()).expect("the name of a cluster is a host's");
+        Ok(sender.send_request(request).await?)
+    }
+}

@@ -1,0 +1,132 @@
+//! What a primary does when nothing is asked of it: accounts, the brake, and a push for commits that nobody would acknowledge.
+
+use std::time::Duration;
+
+use stanchion_engine::brake::Brake;
+use stanchion_ha_core::{Acknowledgement, Millis};
+use tokio::time::Instant;
+
+use super::Supervisor;
+use super::work::{Done, What, Work};
+use crate::hands::HandError;
+use crate::plan::Posture;
+
+/// How often the brake is looked at.
+const BRAKE: Duration = Duration::from_millis(500);
+/// How often accounts are compared with the secrets.
+const ACCOUNTS: Duration = Duration::from_secs(30);
+/// A commit that has waited for so long while somebody listens may have been received by who cannot acknowledge it any more:
+/// an acknowledgement that got lost with its connection is not repeated, but that of the next transaction covers it.
+const NUDGE: Duration = Duration::from_secs(1);
+
+/// When what was done last.
+#[derive(Debug, Default)]
+pub(super) struct Chores {
+    /// When accounts were compared last.
+    accounts: Option<Instant>,
+    /// For which settings that was, and whether commits would have returned.
+    accounts_for: Option<(Option<i64>, bool)>,
+    /// When the brake was looked at last.
+    braked: Option<Instant>,
+    /// When commits were pushed last.
+    nudged: Option<Instant>,
+    /// How long commits are held back.
+    pub(super) brake: Duration,
+    /// What decides on that.
+    control: Option<Brake>,
+}
+
+impl Supervisor {
+    /// Begins what is due.
+    pub(super) fn begin_chore(&mut self) {
+        let Posture::Primary(office) = &self.posture else { return };
+        let Some(running) = &self.running else { return };
+        let requires = office.requires.is_some();
+        let (now, instance, hands) = (Instant::now(), running.instance.clone(), self.parts.hands.clone());
+        if is_due(self.chores.nudged, NUDGE, now) && requires && self.is_stuck() {
+            self.chores.nudged = Some(now);
+            instance.nudge();
+        }
+        let revision = self.known.borrow().settings.as_ref().map(|seen| seen.revision);
+        let application = self.can_commit();
+        let complete = self.chores.accounts_for == Some((revision, application));
+        if !complete || is_due(self.chores.accounts, ACCOUNTS, now) {
+            self.chores.accounts = Some(now);
+            self.chores.accounts_for = Some((revision, application));
+            let servers = self.settings().map_or_else(Default::default, |settings| {
+                settings.members.values().map(|member| member.server).collect()
+            });
+            let operation = async move { Done::Plain(hands.accounts(&instance, servers, application).await) };
+            self.work = Some(Work::begin(What::Accounts, operation));
+        } else if is_due(self.chores.braked, BRAKE, now) {
+            self.chores.braked = Some(now);
+            let wait = self.decide_brake();
+            if wait != self.chores.brake {
+                let operation = async move { Done::Plain(hands.brake(&instance, wait).await) };
+                self.work = Some(Work::begin(What::Brake(wait), operation));
+            }
+        }
+    }
+
+    /// Takes over what came of a chore.
+    pub(super) fn chore_done(&mut self, what: &What, done: Result<(), HandError>) {
+        let succeeded = done.is_ok();
+        self.parts.metrics.stepped(what.name(), succeeded);
+        match done {
+            Ok(()) => {
+                if let What::Brake(wait) = what {
+                    self.chores.brake = *wait;
+                }
+            }
+            // Nothing that is owed depends on it; it is due again soon.
+            Err(error) => tracing::warn!(what = what.name(), error = error.chain(), "a chore failed"),
+        }
+        if !succeeded && *what == What::Accounts {
+            // Sooner than when all is well.
+            self.chores.accounts = Some(Instant::now() - ACCOUNTS + NUDGE * 2);
+        }
+    }
+
+    /// Whether a commit would be acknowledged: who waits for accounts should not wait for ever.
+    fn can_commit(&self) -> bool {
+        let Some(seen) = &self.topology else { return false };
+        match seen.value.acknowledgement {
+            Acknowledgement::Alone => true,
+            Acknowledgement::Entering | Acknowledgement::Required => self.has_acknowledger(),
+        }
+    }
+
+    fn has_acknowledger(&self) -> bool {
+        let writing = self.sight.as_ref().and_then(|sight| sight.looks.as_ref()?.writing.as_ref());
+        writing.is_some_and(|writing| writing.acknowledgers > 0)
+    }
+
+    /// Whether commits wait although somebody who acknowledges listens.
+    fn is_stuck(&self) -> bool {
+        let writing = self.sight.as_ref().and_then(|sight| sight.looks.as_ref()?.writing.as_ref());
+        let waits = writing.is_some_and(|writing| writing.sessions > 0 && writing.waiting >= NUDGE);
+        waits && self.has_acknowledger()
+    }
+
+    /// Returns how long commits are to be held back, for the members of the sync set that apply late.
+    fn decide_brake(&mut self) -> Duration {
+        let bound = self.settings().map_or(Millis(0), |settings| settings.max_apply_lag);
+        let Some(seen) = &self.topology else { return Duration::ZERO };
+        let me = self.parts.hands.me();
+        let patience = self.patience();
+        let known = self.known.borrow();
+        let fresh = seen.value.sync_set.iter().filter(|name| *name != me).filter_map(|name| {
+            let heard = known.reports.get(name)?;
+            (heard.at.elapsed() < patience).then(|| Duration::from(heard.report.apply_lag))
+        });
+        let lags: Vec<Duration> = fresh.collect();
+        drop(known);
+        let control = self.chores.control.get_or_insert_with(|| Brake::new(bound.into()));
+        control.set_bound(bound.into());
+        control.look(lags, BRAKE)
+    }
+}
+
+fn is_due(last: Option<Instant>, interval: Duration, now: Instant) -> bool {
+    last.is_none_or(|last| now - last >= interval)
+}

@@ -1,0 +1,171 @@
+//! While no process runs: the files are put in order, and it is decided how to start.
+
+use stanchion_engine::mariadb::Recovery;
+use stanchion_ha_core::agent::{Before, Duty, Start, start};
+use stanchion_ha_core::{Containment, Database, Position, Standing};
+use tokio::time::Instant;
+
+use super::work::{Done, Launched, What, Work};
+use super::{Files, Running, Supervisor};
+use crate::hands::{HandError, Prepared};
+use crate::plan::{Posture, Step};
+
+/// So often it is tried to cut back the binary log; then a copy is needed.
+const CUTS: u32 = 2;
+
+impl Supervisor {
+    /// Looks at an instance without a process. Returns whether all is over.
+    pub(super) fn turn_down(&mut self, now: Instant) -> bool {
+        if self.guard.leaving.is_some() {
+            self.work = None;
+            return true;
+        }
+        if self.work.is_some() || now < self.guard.retry_at {
+            return false;
+        }
+        let Files::Known(offline) = self.files else {
+            self.prepare();
+            return false;
+        };
+        if let Duty::Copy { from } = self.duty()
+            && self.copied.as_ref() != Some(&from)
+        {
+            self.begin_copy(from);
+            return false;
+        }
+        if self.guard.failed_cuts >= CUTS || !self.known.borrow().is_confirmed_since(self.guard.down_since) {
+            return false;
+        }
+        let startable = *self.guard.startable.get_or_insert(now);
+        let topology = self.topology.as_ref().map(|seen| &*seen.value);
+        let others = topology.is_some_and(|topology| !topology.sync_set.is_empty());
+        let before = Before {
+            topology,
+            wrote: self.parts.hands.wrote(),
+            logged: offline.logged,
+            waited: (now - startable).into(),
+            grace: if others { self.patience().into() } else { stanchion_ha_core::Millis(0) },
+        };
+        match start(self.parts.hands.me(), &before) {
+            Start::Wait => {}
+            Start::Keep => self.launch(Recovery::Keep, None),
+            Start::CutBack { after } => self.launch(Recovery::CutBack, Some(after)),
+        }
+        false
+    }
+
+    fn prepare(&mut self) {
+        let hands = self.parts.hands.clone();
+        let settings = self.settings();
+        let servers =
+            settings.iter().flat_map(|settings| settings.members.values().map(|member| member.server)).collect();
+        if matches!(self.database, Database::Waiting) {
+            self.database = Database::Preparing { what: "putting the files in order".to_owned() };
+        }
+        let operation = async move { Done::Prepared(hands.prepare(servers).await) };
+        self.work = Some(Work::begin(What::Prepare, operation));
+    }
+
+    /// Takes over what was found in the files.
+    pub(super) fn prepared(&mut self, prepared: Result<Prepared, HandError>) {
+        let Some(Prepared { offline }) = self.checked(prepared) else { return };
+        if matches!(self.database, Database::Preparing { .. }) {
+            self.database = Database::Waiting;
+        }
+        tracing::info!(logged = %offline.logged, received = %offline.received, clean = offline.clean, "files");
+        self.applied = offline.logged;
+        self.received = offline.received;
+        if offline.uncertain && !self.parts.hands.wrote() {
+            self.uncertain = true;
+            self.catch_up = None;
+        }
+        self.files = Files::Known(offline);
+    }
+
+    fn launch(&mut self, recovery: Recovery, cut_behind: Option<Position>) {
+        tracing::info!(?recovery, "starting the database");
+        self.database = Database::Starting;
+        let hands = self.parts.hands.clone();
+        let operation = async move { Done::Launched(hands.launch(recovery, cut_behind).await) };
+        self.work = Some(Work::begin(What::Launch { cut: cut_behind.is_some() }, operation));
+    }
+
+    /// Takes over a process that was started, and waits until it answers.
+    pub(super) fn launched(&mut self, cut: bool, launched: Result<Launched, HandError>) {
+        let Some(Launched { process, instance, saved }) = self.checked(launched) else { return };
+        self.parts.metrics.started();
+        if saved.is_some() {
+            self.saved = saved;
+        }
+        if cut {
+            // Counted until it has answered.
+            self.guard.failed_cuts += 1;
+        }
+        let hands = self.parts.hands.clone();
+        let settings = self.settings();
+        let servers =
+            settings.iter().flat_map(|settings| settings.members.values().map(|member| member.server)).collect();
+        let operation = {
+            let (process, instance) = (process.clone(), instance.clone());
+            async move { Done::Ready(hands.ready(&process, &instance, servers).await) }
+        };
+        let began = Instant::now();
+        self.running = Some(Running { process, instance, began, ready: false, ending: false });
+        self.posture = Posture::Unclear(None);
+        self.work = Some(Work::begin(What::Await, operation));
+    }
+
+    /// Takes over a database that answers.
+    pub(super) fn ready(&mut self, ready: Result<Position, HandError>) {
+        let Some(executed) = self.checked(ready) else {
+            // It answers to nobody, or not as it should; its next life may.
+            return self.kill("it cannot be made ready");
+        };
+        let Some(running) = &mut self.running else { return };
+        running.ready = true;
+        let received = match self.files {
+            // What was cut back counts no more.
+            Files::Known(offline) if self.guard.failed_cuts == 0 => offline.received,
+            Files::Known(_) | Files::Unknown => executed,
+        };
+        self.guard.failed_cuts = 0;
+        self.guard.succeeded();
+        self.database = Database::Running;
+        self.posture = Posture::Idle;
+        self.applied = executed;
+        self.received = if received.reaches(executed) { received } else { executed };
+        self.standing = Standing::Unknown;
+        self.judge(executed);
+        self.judge_received();
+        self.generation += 1;
+        self.aim();
+        tracing::info!(executed = %self.applied, received = %self.received, standing = ?self.standing, "ready");
+    }
+
+    /// What was received behind the end of what belongs is nobody's.
+    fn judge_received(&mut self) {
+        let belongs = self.topology.as_ref().is_none_or(|seen| {
+            let history = &seen.value.history;
+            history.eras().is_empty() || history.contains(self.received) == Containment::Contained
+        });
+        if !belongs {
+            self.received = self.applied;
+        }
+        self.undrained = self.received.sequence() > self.applied.sequence();
+    }
+
+    /// Begins to make the data anew.
+    pub(super) fn begin_copy(&mut self, from: stanchion_ha_core::InstanceName) {
+        let Some(address) = self.report_of(&from).map(|report| report.agent_address) else { return };
+        let after = self.unsaved.take();
+        self.database = Database::Preparing { what: format!("copying {from}") };
+        let hands = self.parts.hands.clone();
+        let process = self.running.as_mut().map(|running| {
+            running.ending = true;
+            running.process.clone()
+        });
+        let step = Step::Copy { from };
+        let operation = async move { Done::Stepped(hands.copy(process, address, after).await) };
+        self.work = Some(Work::begin(What::Step(step), operation));
+    }
+}
