@@ -46,6 +46,7 @@ pub struct Instance {
 
 #[derive(Debug)]
 struct Inner {
+    layout: Layout,
     /// For what only looks.
     checks: Lane,
     /// For what changes something or may wait.
@@ -75,6 +76,7 @@ impl Instance {
     pub fn new(layout: &Layout) -> Self {
         let socket = layout.socket();
         let inner = Inner {
+            layout: layout.clone(),
             checks: Lane::new(&socket),
             work: Lane::new(&socket),
             track: Mutex::new(Track::default()),
@@ -85,10 +87,10 @@ impl Instance {
 
     /// Looks how the server is: one statement.
     pub async fn check(&self) -> Result<Health, SqlError> {
-        let sql = "SELECT CAST(@@GLOBAL.read_only AS CHAR) AS read_only, @@GLOBAL.gtid_binlog_pos AS executed, \
+        let sql = "SELECT @@GLOBAL.read_only + 0 AS read_only, @@GLOBAL.gtid_binlog_pos AS executed, \
                    @@GLOBAL.gtid_slave_pos AS replicated, \
-                   CAST(@@GLOBAL.rpl_semi_sync_master_enabled AS CHAR) AS requires, \
-                   CAST(@@GLOBAL.rpl_semi_sync_slave_enabled AS CHAR) AS acknowledges";
+                   @@GLOBAL.rpl_semi_sync_master_enabled + 0 AS requires, \
+                   @@GLOBAL.rpl_semi_sync_slave_enabled + 0 AS acknowledges";
         let row = self.inner.checks.row("look how the database is", sql, CHECK).await?;
         Ok(Health {
             read_only: field(&row, "read_only")? == "1",

@@ -11,7 +11,6 @@ use thiserror::Error;
 use tokio::task::JoinError;
 
 use super::files::{self, FilesError};
-use super::initialize::path_option;
 use super::layout::Layout;
 use super::log::{self, Scanned};
 use super::program::{Program, ProgramError, end_of};
@@ -164,7 +163,7 @@ pub async fn save_diverged(layout: &Layout, after: Position) -> Result<Option<Pa
     // Rows as statements in comments besides what can be replayed: for people to read.
     command.args(["--no-defaults", "--verbose"]);
     command.arg(format!("--start-position={}", begin.offset)).arg(format!("--stop-position={end}"));
-    command.arg(path_option("--tmpdir", layout.root())).arg(&begin.file).args(&rest);
+    command.arg(&begin.file).args(&rest);
     command.stdout(Stdio::from(output)).stderr(Stdio::piped());
     let name = Program::Binlog.name();
     let child = command.spawn().map_err(|source| ProgramError::Start { name, source })?;

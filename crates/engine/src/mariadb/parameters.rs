@@ -138,7 +138,7 @@ pub const OWNED: &[Owned] = &[
 ];
 
 /// Names that are whole though longer ones that are owned begin with them.
-const WHOLE: &[&str] = &["old"];
+const WHOLE: &[&str] = &["general_log", "old", "slow_query_log"];
 /// What MariaDB takes away from the front of a name.
 const PREFIXES: &[&str] = &["loose_", "skip_", "disable_", "enable_", "maximum_", "autoset_"];
 

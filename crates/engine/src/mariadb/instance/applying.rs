@@ -9,8 +9,8 @@ use tokio::task::JoinError;
 use tokio::time::{Instant, sleep};
 
 use super::following::{Trouble, trouble};
-use super::sql::field;
-use super::{Instance, STOP_REPLICATION, SqlError};
+use super::sql::{field, number};
+use super::{CHANGE, Instance, STOP_REPLICATION, SqlError};
 use crate::mariadb::Layout;
 use crate::mariadb::offline::{self, OfflineError, Place, Unapplied};
 use crate::mariadb::text::literal;
@@ -34,6 +34,9 @@ pub enum ApplyError {
         /// What it fails of.
         trouble: Trouble,
     },
+    /// Applying had stopped, and what was received could not be found.
+    #[error("cannot apply what was received")]
+    Relay(#[source] Box<DrainError>),
     /// It takes longer than it may.
     #[error("after {after:?} transactions are applied up to {applied}, and {wanted} was received")]
     Deadline {
@@ -72,11 +75,23 @@ impl Instance {
         let until = Instant::now() + deadline;
         let received = self.positions().await?.received;
         let health = self.check().await?;
-        if health.executed.reaches(received) {
+        if health.executed.reaches(received) && health.replicated.reaches(received) {
             return Ok(received);
         }
-        self.change("apply what was received", &["START SLAVE SQL_THREAD"]).await?;
-        self.applied_to(received, until, deadline).await
+        if self.is_applying(health.replicated).await.is_ok() {
+            return self.applied_to(received, until, deadline).await;
+        }
+        // To start it as usual would throw away what is not applied, now that receiving has stopped, too.
+        let layout = self.inner.layout.clone();
+        match self.drain_relay_log(&layout, until.saturating_duration_since(Instant::now())).await {
+            Ok(applied) if applied.reaches(received) => Ok(applied),
+            Ok(applied) => Err(ApplyError::Deadline { after: deadline, applied, wanted: received }),
+            Err(DrainError::Apply(error)) => Err(error),
+            Err(DrainError::Sql(error)) => Err(error.into()),
+            Err(error @ (DrainError::Read(_) | DrainError::Task(_) | DrainError::Name(_))) => {
+                Err(ApplyError::Relay(Box::new(error)))
+            }
+        }
     }
 
     /// Applies what an earlier life of the server received and did not apply, and returns the last transaction that the
@@ -94,14 +109,20 @@ impl Instance {
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.ok_or_else(|| DrainError::Name(file.clone()))?;
         tracing::info!(%applied, received = %last, file = name, offset, "applying what an earlier life received");
+        let threads = "SELECT @@GLOBAL.slave_parallel_threads AS threads";
+        let threads = number(&self.inner.work.row(WHAT, threads, CHANGE).await?, "threads")?;
         // Where the server thinks it was is not up to date after a crash; the ids in the file are. The address is not used.
+        // Threads that apply in parallel bring down the server when they begin by a place and not by an id.
         let begin = format!(
             "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_USE_GTID = no, RELAY_LOG_FILE = {}, RELAY_LOG_POS = {offset}",
             literal(&name)
         );
-        self.change(WHAT, &[&begin, "START SLAVE SQL_THREAD"]).await?;
+        self.stop_replication(WHAT).await?;
+        let alone = "SET GLOBAL slave_parallel_threads = 0";
+        self.change(WHAT, &[alone, &begin, "START SLAVE SQL_THREAD"]).await?;
         let applied = self.applied_to(last, until, deadline).await?;
-        self.inner.work.rows(WHAT, &["STOP SLAVE", "RESET SLAVE ALL"], STOP_REPLICATION).await?;
+        let again = format!("SET GLOBAL slave_parallel_threads = {threads}");
+        self.inner.work.rows(WHAT, &["STOP SLAVE", "RESET SLAVE ALL", &again], STOP_REPLICATION).await?;
         Ok(applied)
     }
 

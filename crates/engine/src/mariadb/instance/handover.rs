@@ -36,7 +36,7 @@ pub enum DemoteError {
 impl Instance {
     /// Makes a primary read-only, cuts the connections of its clients, and returns the last transaction that it wrote.
     ///
-    /// If that takes longer than `deadline` all is as before, but for the connections.
+    /// If that takes longer than `deadline`, in whole seconds, all is as before, but for the connections.
     pub async fn demote_orderly(&self, deadline: Duration) -> Result<Position, DemoteError> {
         match self.stop_writing(deadline).await {
             Ok(position) => Ok(position),
@@ -50,8 +50,8 @@ impl Instance {
     async fn stop_writing(&self, deadline: Duration) -> Result<Position, SqlError> {
         const WHAT: &str = "stop writing";
         // The server gives up by itself, so that nothing is left that would become read-only later.
-        let patience = deadline.as_secs_f64().max(0.1);
-        let sql = format!("SET STATEMENT lock_wait_timeout = {patience:.1} FOR SET GLOBAL read_only = ON");
+        let patience = deadline.as_secs_f64().ceil().max(1.0);
+        let sql = format!("SET STATEMENT lock_wait_timeout = {patience:.0} FOR SET GLOBAL read_only = ON");
         let statements = [sql.as_str()];
         let set = self.inner.work.rows(WHAT, &statements, deadline + CHANGE);
         tokio::pin!(set);

@@ -45,13 +45,14 @@ impl Instance {
     /// is not applied.
     pub async fn promote(&self, acknowledgements: bool) -> Result<Position, SqlError> {
         const WHAT: &str = "become primary";
-        self.stop_replication(WHAT).await?;
+        // Applying goes on until it is sure that nothing is left: once both have stopped, what is left is as good as lost.
+        self.inner.work.rows(WHAT, &["STOP SLAVE IO_THREAD"], STOP_REPLICATION).await?;
         let positions = self.positions().await?;
         if positions.received.sequence() > positions.applied.sequence() {
             let (received, applied) = (positions.received, positions.applied);
             return Err(SqlError::Unapplied { what: WHAT, received, applied });
         }
-        let statements = ["RESET SLAVE ALL", "SET GLOBAL rpl_semi_sync_slave_enabled = OFF"];
+        let statements = ["STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL rpl_semi_sync_slave_enabled = OFF"];
         self.inner.work.rows(WHAT, &statements, STOP_REPLICATION).await?;
         self.require_acknowledgements(acknowledgements).await
     }

@@ -1,0 +1,70 @@
+//! Copies.
+
+use anyhow::{Context as _, Result};
+use stanchion_engine::mariadb::{Backups, CopyError, Files, Recovery, Restore, settle};
+use tokio::io::AsyncReadExt as _;
+
+use crate::support::{Server, until};
+
+const TABLE: &str = "CREATE DATABASE d; CREATE TABLE d.t (a INT PRIMARY KEY, b TEXT) ENGINE=InnoDB";
+const SUM: &str = "CHECKSUM TABLE d.t";
+
+#[tokio::test]
+async fn a_copy_of_a_primary_follows_it() -> Result<()> {
+    let primary = Server::primary(1).await?;
+    primary.sql(TABLE).await?;
+    primary.sql("INSERT INTO d.t VALUES (1, REPEAT('x', 60000))").await?;
+    let mut other = Server::new(2).await?;
+    other.start(Recovery::Keep).await?;
+    other.sql("CREATE DATABASE of_the_past").await?;
+    other.process().kill_and_wait().await;
+    let taken = copy(&primary, &other).await?;
+    assert_eq!(taken, primary.instance.executed().await?);
+    assert_eq!(settle(&other.layout)?, Files::Present);
+    other.start(Recovery::Keep).await?;
+    let health = other.instance.check().await?;
+    assert_eq!((health.executed, health.replicated), (taken, taken));
+    assert_eq!(other.sql("SHOW DATABASES LIKE 'of_the_past'").await?, "");
+    primary.sql("INSERT INTO d.t VALUES (2, 'later')").await?;
+    other.follow(&primary, true).await?;
+    other.reaches(primary.instance.executed().await?).await?;
+    assert_eq!(other.sql(SUM).await?, primary.sql(SUM).await?);
+    // And a copy of the replica does so, too.
+    let mut third = Server::empty(3, &[])?;
+    assert_eq!(copy(&other, &third).await?, other.instance.executed().await?);
+    third.start(Recovery::Keep).await?;
+    third.follow(&primary, true).await?;
+    primary.sql("INSERT INTO d.t VALUES (3, 'last')").await?;
+    third.reaches(primary.instance.executed().await?).await?;
+    assert_eq!(third.sql(SUM).await?, primary.sql(SUM).await?);
+    Ok(())
+}
+
+async fn copy(from: &Server, to: &Server) -> Result<stanchion_ha_core::Position> {
+    let (mut stream, completion) = Backups::new(&from.layout).start().await?;
+    let restore = Restore::begin(&to.layout)?;
+    assert!(restore.receive(&mut stream).await? > 1_000_000);
+    completion.await?;
+    Ok(restore.install(&to.config).await?)
+}
+
+#[tokio::test]
+async fn a_backup_that_is_cut_off_says_so_and_replaces_nothing() -> Result<()> {
+    let primary = Server::primary(1).await?;
+    primary.sql(TABLE).await?;
+    let backups = Backups::new(&primary.layout);
+    let (stream, completion) = backups.start().await?;
+    assert!(matches!(backups.start().await, Err(CopyError::Busy)));
+    let other = Server::new(2).await?;
+    let restore = Restore::begin(&other.layout)?;
+    let mut front = stream.take(500_000);
+    // Whether half a stream can be unpacked is not the point: it cannot be installed.
+    let received = restore.receive(&mut front).await;
+    drop(front);
+    assert!(matches!(completion.await, Err(CopyError::Incomplete { .. })));
+    drop(received);
+    assert!(restore.install(&other.config).await.is_err());
+    assert_eq!(settle(&other.layout)?, Files::Present);
+    assert!(!other.layout.root().join("making").exists());
+    until("the next backup may begin", || async { Ok(backups.start().await.is_ok()) }).await.context("it may")
+}
