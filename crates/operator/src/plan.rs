@@ -204,7 +204,7 @@ impl View<'_> {
         outdated.sort_by_key(|pod| (pod.ready, std::cmp::Reverse(pod.ordinal)));
         let Some(first) = outdated.first() else { return (Vec::new(), self.starting()) };
         // Before there ever was a primary nothing can be lost, and a mended template may be what is waited for.
-        let never_formed = self.ha.is_none_or(|ha| ha.term == 0 && ha.primary.is_none());
+        let never_formed = self.ha.is_some_and(|ha| ha.term == 0 && ha.primary.is_none());
         let nothing_runs = |pod: &PodFacts| pod.life == Life::Pending || never_formed && !pod.ready;
         let idle: Vec<Action> =
             outdated.iter().filter(|pod| nothing_runs(pod)).map(|pod| delete(pod, Why::Outdated)).collect();

@@ -213,8 +213,9 @@ impl Operator {
     async fn change(&self, look: &Look<'_>) -> Result<Progress, ReconcileError> {
         let Look { key, object, cluster, pods, manifests } = look;
         self.hold(key, object).await?;
-        self.keep_objects(key, cluster).await?;
-        self.keep_secrets(object, cluster).await?;
+        // What cannot be done must not keep anything else from being done, above all an instance from being started.
+        let mut failed = self.keep_objects(key, cluster).await.err();
+        failed = failed.or(self.keep_secrets(object, cluster).await.err());
         let claims = self.followed.claims_of(key);
         let templates: BTreeMap<u32, String> = manifests
             .iter()
@@ -233,8 +234,6 @@ impl Operator {
             now: Timestamp::now(),
         };
         let plan = view.plan();
-        // What cannot be done for one instance must not keep another from being started.
-        let mut failed = None;
         for action in plan.actions {
             if let Err(error) = self.perform(look, action).await {
                 failed.get_or_insert(error);
@@ -265,10 +264,13 @@ impl Operator {
             self.drop_budget(key, cluster).await?;
         }
         manifests.extend(budget);
+        let mut failed = None;
         for manifest in &manifests {
-            self.kept.keep(&self.calls, &self.followed, key, manifest).await?;
+            if let Err(error) = self.kept.keep(&self.calls, &self.followed, key, manifest).await {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Deletes the budget of a cluster that has one instance left.
