@@ -1,4 +1,8 @@
 //! What the schema cannot say by types and ranges: rules that the API server evaluates, with the sentences it answers.
+//!
+//! An API server estimates beforehand what a rule may cost, and refuses a definition with one that may cost too much. To
+//! it whatever is taken from a list in the rule itself, or put together by the rule, may be of any length. So names of
+//! options stand in rules of their own instead of in messages that are put together.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 
@@ -18,8 +22,11 @@ pub(crate) fn rules() -> Vec<(&'static [&'static str], ValidationRule)> {
         (
             &[][..],
             rule(
-                "!has(self.spec.failover.preferredInstance) || [0, 1, 2, 3, 4, 5, 6, 7, 8].exists(n, n < \
-                 self.spec.instances && self.spec.failover.preferredInstance == self.metadata.name + '-' + string(n))",
+                "!has(self.spec.failover.preferredInstance) || (self.spec.failover.preferredInstance.size() == \
+                 self.metadata.name.size() + 2 && self.spec.failover.preferredInstance.startsWith(self.metadata.name) \
+                 && self.spec.failover.preferredInstance.matches('-[0-8]$') && \
+                 int(self.spec.failover.preferredInstance.substring(self.metadata.name.size() + 1)) < \
+                 self.spec.instances)",
                 "spec.failover.preferredInstance must be an instance of the cluster: NAME-0 up to NAME-(instances - 1)",
             ),
         ),
@@ -97,51 +104,41 @@ fn durations() -> Vec<(&'static [&'static str], ValidationRule)> {
 
 fn parameters() -> Vec<(&'static [&'static str], ValidationRule)> {
     let path: &'static [&'static str] = &["spec", "engine", "parameters"];
-    let prefixes = list(PREFIXES);
-    let led = format!("{prefixes}.exists(p, k.startsWith(p))");
-    let forbidden = format!("{}.exists(f, f.startsWith(k))", list(FORBIDDEN));
-    let telling = |rule: String, expression: String| ValidationRule {
-        rule,
-        message_expression: Some(expression),
-        ..ValidationRule::default()
-    };
-    vec![
+    let starts: Vec<String> = PREFIXES.iter().map(|prefix| format!("!k.startsWith('{prefix}')")).collect();
+    let quoted: Vec<String> = FORBIDDEN.iter().map(|option| format!("'{option}'")).collect();
+    let mut rules = vec![
         (
             path,
             rule(
                 "self.all(k, k.matches('^[a-z][a-z0-9_]{0,63}$'))",
-                "options are written by their whole names, in lower case and with underscores, such as max_connections",
+                "options are written by their names in lower case and with underscores, such as max_connections",
             ),
         ),
         (
             path,
-            telling(
-                format!("self.all(k, !{led})"),
-                format!(
-                    "'write the option itself with ON, OFF or its value, without the word in front: ' + \
-                     self.filter(k, {led}).join(', ')"
-                ),
+            rule(
+                &format!("self.all(k, {})", starts.join(" && ")),
+                "options are written without disable_, enable_, loose_, maximum_ or skip_ in front: write the option \
+                 itself with ON, OFF or its value",
             ),
         ),
         (
             path,
-            telling(
-                format!("self.all(k, !{forbidden})"),
-                format!(
-                    "'cannot be set, for Stanchion sets it or failover relies on how it is: ' + self.filter(k, \
-                     {forbidden}).join(', ')"
-                ),
+            rule(
+                &format!("self.all(k, k in [{0}] || ![{0}].exists(f, f.startsWith(k)))", quoted.join(", ")),
+                "options are written by their whole names: one of these is only the beginning of an option that \
+                 Stanchion sets",
             ),
         ),
-    ]
+    ];
+    let forbidden = FORBIDDEN.iter().map(|option| {
+        let message = format!("{option} cannot be set: Stanchion sets it, or failover relies on how it is");
+        (path, rule(&format!("!('{option}' in self)"), &message))
+    });
+    rules.extend(forbidden);
+    rules
 }
 
 fn rule(rule: &str, message: &str) -> ValidationRule {
     ValidationRule { rule: rule.to_owned(), message: Some(message.to_owned()), ..ValidationRule::default() }
-}
-
-/// Writes a list as an expression does.
-fn list(words: &[&str]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-    format!("[{}]", quoted.join(", "))
 }

@@ -41,9 +41,10 @@ async fn what_cannot_work_is_refused_with_a_sentence() -> Result<()> {
     let cluster = Cluster::start().await?;
     let parameters = |name: &str, value: &str| json!({"engine": {"parameters": {name: value}}});
     let cases = [
-        ("orders", parameters("server_id", "7"), "failover relies on how it is: server_id"),
+        ("orders", parameters("server_id", "7"), "server_id cannot be set"),
+        ("orders", parameters("server_i", "7"), "only the beginning of an option"),
         ("orders", parameters("server-id", "7"), "in lower case and with underscores"),
-        ("orders", parameters("skip_log_bin", "1"), "without the word in front: skip_log_bin"),
+        ("orders", parameters("skip_log_bin", "1"), "without disable_, enable_"),
         ("orders", parameters("sql_mode", "a\nserver_id=7"), "should match"),
         ("orders", json!({"instances": 0}), "greater than or equal to 1"),
         ("orders", json!({"instances": 10}), "less than or equal to 9"),
