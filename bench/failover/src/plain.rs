@@ -94,6 +94,8 @@ impl Plain {
 impl Server {
     async fn start(dir: &Path, number: usize, address: SocketAddr) -> Result<Self> {
         fs::create_dir(dir)?;
+        // A server that starts removes the temporary tables of all others in its directory for them.
+        fs::create_dir(dir.join("tmp"))?;
         let file = dir.join("my.cnf");
         fs::write(&file, options(dir, number, address))?;
         let mut install = tokio::process::Command::new("mariadb-install-db");
@@ -101,7 +103,7 @@ impl Server {
         install.args(["--auth-root-authentication-method=socket", "--skip-test-db", "--skip-name-resolve"]);
         install.arg(format!("--auth-root-socket-user={}", user()?)).kill_on_drop(true);
         let done = timeout(SQL_LIMIT, install.output()).await.context("mariadb-install-db")??;
-        ensure!(done.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&done.stderr));
+        ensure!(done.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&done.stdout));
         let mut command = Command::new("mariadbd");
         command.arg(format!("--defaults-file={}", file.display()));
         let process = Running::start(command, dir.join("mariadbd.log"))?;
@@ -144,7 +146,7 @@ impl Server {
 fn options(dir: &Path, number: usize, address: SocketAddr) -> String {
     let (host, port, dir) = (place::host(address), address.port(), dir.display());
     format!(
-        "[mariadbd]\ndatadir={dir}/data\nsocket={dir}/socket\npid-file={dir}/pid\nbind-address={host}\nport={port}\n\
+        "[mariadbd]\ndatadir={dir}/data\nsocket={dir}/socket\npid-file={dir}/pid\ntmpdir={dir}/tmp\nbind-address={host}\nport={port}\n\
          server_id={number}\nlog_bin=binlog\nrelay_log=relay\nlog_slave_updates=ON\nbinlog_format=ROW\nsync_binlog=1\n\
          innodb_flush_log_at_trx_commit=1\ninnodb_doublewrite=ON\ngtid_strict_mode=ON\nskip_slave_start=ON\n\
          skip_name_resolve=ON\nrpl_semi_sync_master_wait_point=AFTER_SYNC\nrpl_semi_sync_master_wait_no_slave=ON\n\

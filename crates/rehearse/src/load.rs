@@ -259,3 +259,42 @@ async fn listen(
 async fn end(mut child: Child) -> Result<(), LoadError> {
     child.kill().await.map_err(LoadError::Run)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::target::Password;
+
+    const SIZE: Size = Size { threads: 1, tables: 1, rows: 1 };
+
+    fn access(password: &str) -> Access {
+        Access {
+            host: "127.0.0.1".to_owned(),
+            port: 3306,
+            user: "app".to_owned(),
+            password: Password::new(password),
+            database: "app".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_password_is_in_a_file_for_its_owner_alone() {
+        let sysbench = Sysbench::new(Driver::Mysql, &access("s3cret"), SIZE).expect("it can be written");
+        let command = format!("{:?}", sysbench.command("run", &[]).as_std());
+        assert!(!command.contains("s3cret"), "{command}");
+        let file = sysbench.options.path();
+        assert!(std::fs::read_to_string(file).expect("readable").contains("mysql-password=s3cret\n"));
+        let mode = std::fs::metadata(file).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+
+    #[test]
+    fn what_sysbench_would_read_as_something_else_is_refused() {
+        for bad in ["two words", "line\nfeed", "a#b", "\"quoted\""] {
+            let error = Sysbench::new(Driver::Pgsql, &access(bad), SIZE).expect_err("it is refused");
+            assert!(matches!(error, LoadError::Unspeakable("password")), "{error}");
+        }
+    }
+}
