@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{apiserver, completions, down, explain, node, part, store, up, version};
+use crate::commands::{
+    agent, apiserver, completions, crd, databases, down, explain, node, part, store, up, version,
+};
 use crate::output::Format;
 
 const AFTER_HELP: &str = "\
@@ -49,6 +51,15 @@ pub(crate) enum Command {
     ///
     /// Flags carry kubelet's names and meanings wherever it has the thing.
     Node(Box<node::Arguments>),
+    /// The operator of databases alone, against any API server: makes DatabaseClusters real.
+    Operator(Box<databases::Operator>),
+    /// The manager of failovers alone, against any API server and any etcd. Of several, one is elected.
+    Ha(Box<databases::Manager>),
+    /// Work on one database in its container.
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
+    /// Print the definition of DatabaseCluster, for `kubectl apply --server-side -f -`.
+    Crd(crd::Arguments),
     /// Say why something is as it is.
     #[command(subcommand)]
     Explain(explain::Command),

@@ -1,9 +1,13 @@
 //! One module per subcommand.
 
+pub(crate) mod agent;
 pub(crate) mod apiserver;
 pub(crate) mod completions;
+pub(crate) mod crd;
+pub(crate) mod databases;
 pub(crate) mod down;
 pub(crate) mod explain;
+pub(crate) mod files;
 pub(crate) mod node;
 pub(crate) mod part;
 pub(crate) mod remote;
@@ -24,6 +28,10 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Scheduler(arguments) => part::scheduler(&arguments),
         Command::Controllers(arguments) => part::controllers(&arguments),
         Command::Node(arguments) => node::run(&arguments),
+        Command::Operator(arguments) => databases::operator(&arguments),
+        Command::Ha(arguments) => databases::manager(&arguments),
+        Command::Agent(command) => agent::run(&command),
+        Command::Crd(arguments) => crd::run(&arguments),
         Command::Explain(command) => explain::run(&command, cli.output),
         Command::Store(command) => store::run(command, cli.output),
         Command::Version(arguments) => version::run(&arguments, cli.output),

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use self::databases::Databases;
 use self::parts::Parts;
 use self::ranges::Ranges;
 use self::running::Running;
@@ -22,6 +23,7 @@ use crate::error::Failure;
 use crate::exit::Exit;
 use crate::logging::{self, LogLevel};
 
+mod databases;
 mod furnish;
 mod local;
 mod parts;
@@ -55,6 +57,9 @@ pub(crate) struct Arguments {
     /// The percentage of nodes to look at for ones that will do; by default it adapts to their number.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     percentage_of_nodes_to_score: Option<u8>,
+    /// Run no operator and no manager of databases; they can be run alone, with an etcd of their own.
+    #[arg(long)]
+    no_databases: bool,
     /// How much is logged.
     #[arg(long, value_enum, default_value_t)]
     log_level: LogLevel,
@@ -92,7 +97,12 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
     let dns = dns(&ranges).await;
     let node = node(arguments, &server, &ranges, dns)?;
-    let mut parts = Parts::start(arguments, &server, dns, Some(node), &shutdown, &stop).await?;
+    let databases = match arguments.no_databases {
+        true => None,
+        false => Some(Databases::start(&arguments.data_dir, ranges.services).await?),
+    };
+    let beside = parts::Beside { dns, node: Some(node), databases: databases.as_ref() };
+    let mut parts = Parts::start(arguments, &server, beside, &shutdown, &stop).await?;
     tracing::info!(address = %server.address(), kubeconfig = %kubeconfig.display(), "the cluster is up");
     let failed = loop {
         tokio::select! {
@@ -110,6 +120,9 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     tracing::info!("stopping");
     stop.cancel();
     parts.end().await;
+    if let Some(databases) = databases {
+        databases.stop().await;
+    }
     server.stop().await;
     store.close().await;
     drop(running);

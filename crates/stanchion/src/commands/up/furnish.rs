@@ -18,6 +18,12 @@ const MANAGER: &str = "stanchion";
 pub(super) const CONTROLLERS: &str = "system:kube-controller-manager";
 /// Who follows Services for proxy and DNS.
 pub(super) const NETWORK: &str = "system:kube-proxy";
+/// Who operates databases.
+pub(super) const OPERATOR: &str = "stanchion-operator";
+/// Who manages failovers.
+pub(super) const MANAGER_OF_FAILOVERS: &str = "stanchion-ha";
+/// The role of those who read databases' objects.
+const READERS: &str = "stanchion:databases-reader";
 /// The group of nodes.
 pub(super) const NODES: &str = "system:nodes";
 
@@ -82,6 +88,25 @@ pub(super) async fn furnish(client: &Client, dns: Option<Ipv4Addr>) -> anyhow::R
         apply::<Service>(&Api::namespaced(client.clone(), "kube-system"), "kube-dns", &service).await?;
     }
     Ok(())
+}
+
+/// Makes what databases need: their kind, and the rights of those who look after them.
+pub(super) async fn databases(client: &Client) -> anyhow::Result<()> {
+    stanchion_operator::install(client).await.context("cannot make the definition of DatabaseCluster")?;
+    let roles: Api<ClusterRole> = Api::all(client.clone());
+    let parts = [(stanchion_operator::rbac::role(), OPERATOR), (stanchion_ha::role(), MANAGER_OF_FAILOVERS)];
+    for (role, user) in parts {
+        let name = role.metadata.name.clone().context("a role has no name")?;
+        apply(&roles, &name, &serde_json::to_value(role)?).await?;
+        bind(client, &name, &name, "User", user).await?;
+    }
+    // The parts of one process share what they read, and read it as the controllers.
+    let readers = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": READERS},
+        "rules": [{"apiGroups": ["stanchion.dev"], "resources": ["databaseclusters"], "verbs": ["list", "watch"]}],
+    });
+    apply(&roles, READERS, &readers).await?;
+    bind(client, READERS, READERS, "User", CONTROLLERS).await
 }
 
 async fn bind(client: &Client, name: &str, role: &str, kind: &str, subject: &str) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ use stanchion_node::SimulatedOptions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::databases::Databases;
 use super::furnish;
 use super::{Arguments, local};
 
@@ -24,6 +25,16 @@ const SCHEDULER: &str = "system:kube-scheduler";
 /// The group of those who may do everything.
 const MASTERS: &str = "system:masters";
 
+/// What the parts are made with besides the API server.
+pub(super) struct Beside<'a> {
+    /// Where cluster DNS listens.
+    pub(super) dns: Option<SocketAddr>,
+    /// How the node is run.
+    pub(super) node: Option<stanchion_node::Options>,
+    /// What databases need.
+    pub(super) databases: Option<&'a Databases>,
+}
+
 /// The parts that run; none of them ends before it is told to, unless it fails.
 pub(super) struct Parts {
     tasks: JoinSet<(&'static str, anyhow::Result<()>)>,
@@ -34,17 +45,21 @@ impl Parts {
     pub(super) async fn start(
         arguments: &Arguments,
         server: &Server,
-        dns: Option<SocketAddr>,
-        node: Option<stanchion_node::Options>,
+        beside: Beside<'_>,
         shutdown: &CancellationToken,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
+        let Beside { dns, node, databases } = beside;
         let client = |name: &str, groups: &[&str], agent| local::client(server.local(name, groups), agent);
         let dns_ip = dns.and_then(|dns| match dns.ip() {
             IpAddr::V4(ip) => Some(ip),
             IpAddr::V6(_) => None,
         });
-        furnish::furnish(&client("system:apiserver", &[MASTERS], "stanchion"), dns_ip).await?;
+        let admin = client("system:apiserver", &[MASTERS], "stanchion");
+        furnish::furnish(&admin, dns_ip).await?;
+        if databases.is_some() {
+            furnish::databases(&admin).await?;
+        }
         let mut parts = Self { tasks: JoinSet::new() };
         // The controllers may read whatever the other parts read.
         let copies = Copies::new(client(furnish::CONTROLLERS, &[], "stanchion"), stop.clone());
@@ -75,6 +90,12 @@ impl Parts {
             percentage_of_nodes_to_score: arguments.percentage_of_nodes_to_score,
             ..stanchion_scheduler::Options::default()
         };
+        if let Some(databases) = databases {
+            let operator = client(furnish::OPERATOR, &[], "stanchion-operator");
+            parts.operator(operator, copies.clone(), databases.operator(), stop.clone());
+            let manager = client(furnish::MANAGER_OF_FAILOVERS, &[], "stanchion-ha");
+            parts.manager(manager, copies.clone(), databases.manager(), stop.clone());
+        }
         let (client, stop) = (client(SCHEDULER, &[], "kube-scheduler"), stop.clone());
         parts.run(
             "scheduler",
@@ -112,6 +133,32 @@ impl Parts {
     ) {
         self.run("controllers", async move {
             stanchion_controllers::run(client, &copies, options, stop).await;
+            Ok(())
+        });
+    }
+
+    fn operator(
+        &mut self,
+        client: Client,
+        copies: Copies,
+        options: stanchion_operator::Options,
+        stop: CancellationToken,
+    ) {
+        self.run("operator", async move {
+            stanchion_operator::run(client, &copies, options, stop).await;
+            Ok(())
+        });
+    }
+
+    fn manager(
+        &mut self,
+        client: Client,
+        copies: Copies,
+        options: stanchion_ha::Options,
+        stop: CancellationToken,
+    ) {
+        self.run("manager of failovers", async move {
+            stanchion_ha::run(client, &copies, options, stop).await;
             Ok(())
         });
     }

@@ -52,10 +52,26 @@ pub(crate) fn options(
 /// Reads what images stand for: rows of a user before those that are built in.
 fn images(path: &Path) -> anyhow::Result<Table> {
     let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Table::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "[]".to_owned(),
         read => read.with_context(|| format!("cannot read {}", path.display()))?,
     };
     let rows: Vec<Row> = serde_json::from_str(&text)
         .with_context(|| format!("{} is not a list of images and programs", path.display()))?;
+    // This program is an image too: agents of databases are made of it.
+    let program = std::env::current_exe().context("cannot find the program that runs")?;
+    let own = Row {
+        image: "stanchion".to_owned(),
+        program: program.to_string_lossy().into_owned(),
+        package: None,
+        directories: program
+            .parent()
+            .map(|parent| parent.to_string_lossy().into_owned())
+            .into_iter()
+            .collect(),
+        entrypoint: vec![program.to_string_lossy().into_owned()],
+        args: Vec::new(),
+        takes_flags: false,
+    };
+    let rows = rows.into_iter().chain([own]).collect();
     Table::with_rows(rows).with_context(|| format!("{} cannot be used", path.display()))
 }
