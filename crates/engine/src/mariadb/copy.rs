@@ -110,7 +110,7 @@ impl Backups {
         files::create(&directory)?;
         let mut command = Program::Backup.command()?;
         command.arg(path_option("--defaults-file", &self.layout.option_file()));
-        command.args(["--backup", "--stream=mbstream", "--user=root"]);
+        command.args(["--backup", "--stream=mbstream", "--slave-info", "--user=root"]);
         command.arg(path_option("--socket", &self.layout.socket()));
         command.arg(path_option("--target-dir", &directory));
         command.arg(path_option("--tmpdir", &directory));

@@ -107,23 +107,34 @@ impl Instance {
         position(&self.inner.checks.row("read the position", sql, CHECK).await?, "executed")
     }
 
-    /// Tries whether the server answers.
+    /// Tries whether the server answers, on both kinds of connections: they are kept, so that clients who take all that the
+    /// server has do not keep its agent out.
     pub(crate) async fn knock(&self) -> Result<(), SqlError> {
-        self.inner
-            .checks
-            .row("see whether the database answers", "SELECT '1' AS one", CHECK)
-            .await
-            .map(|_| ())
+        const WHAT: &str = "see whether the database answers";
+        for lane in [&self.inner.checks, &self.inner.work] {
+            lane.row(WHAT, "SELECT '1' AS one", CHECK).await?;
+        }
+        Ok(())
     }
 
-    /// Begins the stream of transactions of a server that holds a copy, at where the copy was taken.
-    pub(crate) async fn begin_at(&self, at: Position) -> Result<(), SqlError> {
-        if at == Position::START {
-            return Ok(());
+    /// Begins the stream of transactions of a server that holds a copy, where the copy was taken, and returns that place.
+    ///
+    /// `noted` is where the source's binary log was. A source that followed somebody may have applied more by the time its
+    /// tables were taken: with each transaction it writes down in a table of the same engine which one that was, and so
+    /// the copy's own table is right. A primary does not write that down, and its commits stand still for the copy.
+    pub(crate) async fn begin_copy(
+        &self,
+        noted: Position,
+        source_followed: bool,
+    ) -> Result<Position, SqlError> {
+        let replicated = self.check().await?.replicated;
+        let at = if source_followed || replicated.sequence() > noted.sequence() { replicated } else { noted };
+        if at != Position::START {
+            let state = format!("SET GLOBAL gtid_binlog_state = '{at}'");
+            let replicated = format!("SET GLOBAL gtid_slave_pos = '{at}'");
+            self.change("begin where the copy was taken", &["RESET MASTER", &state, &replicated]).await?;
         }
-        let state = format!("SET GLOBAL gtid_binlog_state = '{at}'");
-        let replicated = format!("SET GLOBAL gtid_slave_pos = '{at}'");
-        self.change("begin where the copy was taken", &["RESET MASTER", &state, &replicated]).await
+        Ok(at)
     }
 
     async fn change(&self, what: &'static str, statements: &[&str]) -> Result<(), SqlError> {

@@ -68,3 +68,28 @@ async fn a_backup_that_is_cut_off_says_so_and_replaces_nothing() -> Result<()> {
     assert!(!other.layout.root().join("making").exists());
     until("the next backup may begin", || async { Ok(backups.start().await.is_ok()) }).await.context("it may")
 }
+
+/// Writes rows one by one, as a client that has much to do.
+const WRITE: &str = "DELIMITER //\nUSE d//\nBEGIN NOT ATOMIC\nDECLARE i INT DEFAULT 0;\nWHILE i < 2000 DO\n\
+                     INSERT INTO d.n (b) VALUES (i);\nSET i = i + 1;\nEND WHILE;\nEND//";
+
+#[tokio::test]
+async fn a_copy_of_a_replica_is_exact_while_it_applies() -> Result<()> {
+    let primary = Server::primary(1).await?;
+    primary
+        .sql("CREATE DATABASE d; CREATE TABLE d.n (a INT AUTO_INCREMENT PRIMARY KEY, b INT) ENGINE=InnoDB")
+        .await?;
+    let replica = Server::replica(2, &primary, true).await?;
+    let writers: Vec<_> = (0..4).map(|_| tokio::spawn(primary.client().sql_owned(WRITE))).collect();
+    let mut third = Server::empty(3, &[])?;
+    let taken = copy(&replica, &third).await?;
+    assert!(taken.sequence() > 2);
+    third.start(Recovery::Keep).await?;
+    third.follow(&primary, true).await?;
+    for writer in writers {
+        writer.await??;
+    }
+    third.reaches(primary.instance.executed().await?).await?;
+    assert_eq!(third.sql("CHECKSUM TABLE d.n").await?, primary.sql("CHECKSUM TABLE d.n").await?);
+    Ok(())
+}

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use stanchion_engine::mariadb::Receiving;
+use stanchion_engine::mariadb::{Receiving, Recovery, ReplicationAccounts, Source};
 use stanchion_ha_core::ServerId;
 
-use crate::support::{DEADLINE, Server, until};
+use crate::support::{Authority, DEADLINE, Server, accounts, until};
 
 const TABLE: &str =
     "CREATE DATABASE d; CREATE TABLE d.t (a INT AUTO_INCREMENT PRIMARY KEY, b INT) ENGINE=InnoDB";
@@ -123,4 +123,46 @@ async fn a_brake_slows_and_lets_go() -> Result<()> {
     primary.instance.brake(Duration::ZERO).await?;
     assert_eq!(primary.sql(set).await?, "0/0");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_fence_does_not_wait_for_a_primary_that_says_nothing() -> Result<()> {
+    let mut replica = Server::new(2).await?;
+    replica.start(Recovery::Keep).await?;
+    let mut source = replica.source(&replica);
+    let silent = std::net::TcpListener::bind((source.address.ip(), 0))?;
+    source.address = silent.local_addr()?;
+    replica.instance.follow(&source, true).await?;
+    let begin = std::time::Instant::now();
+    replica.instance.stop_receiving().await?;
+    println!("the fence took {:?}", begin.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn replication_takes_a_certificate_of_the_clusters_authority() -> Result<()> {
+    let (ours, others) = (Authority::new()?, Authority::new()?);
+    let mut primary = Server::new(1).await?;
+    primary.use_tls(ours.issue("1")?)?;
+    primary.start(Recovery::Keep).await?;
+    let accounts = ReplicationAccounts { certificate: true, ..accounts() };
+    primary.instance.ensure_replication_accounts(&accounts).await?;
+    primary.instance.promote(false).await?;
+    primary.instance.set_writable().await?;
+    primary.sql(TABLE).await?;
+    let mut replica = Server::new(2).await?;
+    replica.start(Recovery::Keep).await?;
+    let (mine, strange) = (ours.issue("2")?, others.issue("2")?);
+    for tls in [None, Some(&strange)] {
+        let source = Source { tls: tls.cloned(), ..replica.source(&primary) };
+        replica.instance.follow(&source, true).await?;
+        until("it is refused", || async {
+            let replication = replica.instance.replication().await?.context("it follows")?;
+            Ok(replication.receive_trouble.is_some() && replication.receiving != Receiving::On)
+        })
+        .await?;
+    }
+    let source = Source { tls: Some(mine), ..replica.source(&primary) };
+    replica.instance.follow(&source, true).await?;
+    replica.reaches(primary.instance.executed().await?).await
 }

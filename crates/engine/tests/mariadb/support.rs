@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use stanchion_engine::mariadb::{
-    Config, Instance, Layout, Password, Process, Recovery, ReplicationAccounts, Source, initialize,
+    Config, Instance, Layout, Password, Process, Recovery, ReplicationAccounts, Source, Tls, initialize,
     replication_user,
 };
 use stanchion_ha_core::{Position, ServerId};
@@ -110,6 +111,13 @@ impl Server {
         Ok(Self { layout, config, instance, process: None, log, _directory: directory })
     }
 
+    /// Gives it certificates, for its next start.
+    pub(crate) fn use_tls(&mut self, tls: Tls) -> Result<()> {
+        let (server, address) = (self.config.server(), self.config.address());
+        self.config = Config::new(server, address, Some(tls), &BTreeMap::new())?;
+        Ok(())
+    }
+
     pub(crate) async fn start(&mut self, recovery: Recovery) -> Result<()> {
         let (log, mut lines) = mpsc::channel(1024);
         let process = Process::start(&self.layout, &self.config, recovery, log).await?;
@@ -188,6 +196,36 @@ impl Server {
         until("it has applied", || async { Ok(self.instance.check().await?.replicated.reaches(position)) })
             .await
             .with_context(|| self.logged())
+    }
+}
+
+/// Who signs the certificates of a cluster.
+pub(crate) struct Authority {
+    directory: TempDir,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "an authority");
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        std::fs::write(directory.path().join("ca.crt"), issuer.pem())?;
+        Ok(Self { directory, issuer })
+    }
+
+    pub(crate) fn issue(&self, name: &str) -> Result<Tls> {
+        let path = |what: &str| self.directory.path().join(format!("{name}.{what}"));
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new(vec![format!("{name}.test")])?;
+        // One of the same name as its authority is taken for one that signed itself.
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        std::fs::write(path("crt"), certificate.pem())?;
+        std::fs::write(path("key"), key.serialize_pem())?;
+        Ok(Tls { ca: self.directory.path().join("ca.crt"), certificate: path("crt"), key: path("key") })
     }
 }
 

@@ -17,8 +17,11 @@ use crate::mariadb::layout::Layout;
 use crate::mariadb::process::Process;
 use crate::mariadb::program::{Program, ProgramError, end_of};
 
-/// Where a copy says where it was taken: file, offset, and position in the stream of transactions. The newer name first.
-const TAKEN_AT: [&str; 2] = ["mariadb_backup_binlog_info", "xtrabackup_binlog_info"];
+/// Where a copy says where its source's binary log was: file, offset, and position in the stream of transactions. The newer
+/// name first.
+const NOTED: [&str; 2] = ["mariadb_backup_binlog_info", "xtrabackup_binlog_info"];
+/// What a copy has if its source followed somebody. The newer name first.
+const FOLLOWED: [&str; 2] = ["mariadb_backup_slave_info", "xtrabackup_slave_info"];
 /// The server that begins the copy's stream has nothing to recover.
 const START: Duration = Duration::from_secs(120);
 
@@ -69,15 +72,14 @@ impl Restore {
         command.arg(path_option("--target-dir", &self.making.data()));
         command.arg(path_option("--tmpdir", &self.making.temporary()));
         Program::Backup.run(command, None).await?;
-        let position = self.taken_at()?;
-        self.begin_stream(config, position).await?;
+        let position = self.begin_stream(config).await?;
         let layout = self.layout;
         tokio::task::spawn_blocking(move || files::replace(&layout)).await??;
         Ok(position)
     }
 
-    fn taken_at(&self) -> Result<Position, CopyError> {
-        for name in TAKEN_AT {
+    fn noted(&self) -> Result<Position, CopyError> {
+        for name in NOTED {
             let path = self.making.data().join(name);
             if !path.exists() {
                 continue;
@@ -94,7 +96,11 @@ impl Restore {
     }
 
     /// Runs a server on the copy for a moment, so that its binary log begins where the copy was taken.
-    async fn begin_stream(&self, config: &Config, position: Position) -> Result<(), CopyError> {
+    async fn begin_stream(&self, config: &Config) -> Result<Position, CopyError> {
+        let noted = self.noted()?;
+        let is_there =
+            |name: &&str| fs::metadata(self.making.data().join(name)).is_ok_and(|file| file.len() > 0);
+        let followed = FOLLOWED.iter().any(is_there);
         let (log, mut lines) = mpsc::channel(64);
         let print = async move {
             while let Some(line) = lines.recv().await {
@@ -106,12 +112,12 @@ impl Restore {
             let instance = Instance::new(&self.making);
             let begun = async {
                 server.ready(&instance, START).await?;
-                Ok::<_, CopyError>(instance.begin_at(position).await?)
+                Ok::<_, CopyError>(instance.begin_copy(noted, followed).await?)
             };
             let begun = begun.await;
             let ended = server.stop(START).await;
-            begun?;
-            if ended.is_orderly() { Ok(()) } else { Err(CopyError::Ended(ended)) }
+            let begun = begun?;
+            if ended.is_orderly() { Ok(begun) } else { Err(CopyError::Ended(ended)) }
         };
         tokio::join!(begin, print).0
     }

@@ -120,9 +120,11 @@ impl Instance {
         self.stop_replication(WHAT).await?;
         let alone = "SET GLOBAL slave_parallel_threads = 0";
         self.change(WHAT, &[alone, &begin, "START SLAVE SQL_THREAD"]).await?;
-        let applied = self.applied_to(last, until, deadline).await?;
+        let applied = self.applied_to(last, until, deadline).await;
         let again = format!("SET GLOBAL slave_parallel_threads = {threads}");
-        self.inner.work.rows(WHAT, &["STOP SLAVE", "RESET SLAVE ALL", &again], STOP_REPLICATION).await?;
+        self.inner.work.rows(WHAT, &["STOP SLAVE", &again], STOP_REPLICATION).await?;
+        let applied = applied?;
+        self.change(WHAT, &["RESET SLAVE ALL"]).await?;
         Ok(applied)
     }
 

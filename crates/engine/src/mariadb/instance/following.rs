@@ -185,6 +185,10 @@ impl Instance {
 
     /// Begins to acknowledge what comes, or stops to. When it returns, nothing more is acknowledged, or everything that comes.
     pub async fn set_acknowledge(&self, acknowledge: bool) -> Result<(), SqlError> {
+        let is = self.replication().await?.is_some_and(|replication| replication.acknowledging);
+        if is == acknowledge && self.check().await?.acknowledges == acknowledge {
+            return Ok(());
+        }
         let set = set_acknowledge(acknowledge);
         // A primary is told when the connection is made, so it is made anew.
         let statements = ["STOP SLAVE IO_THREAD", &set, "START SLAVE IO_THREAD"];
