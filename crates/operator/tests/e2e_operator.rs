@@ -50,6 +50,7 @@ async fn a_cluster_gets_all_it_needs() -> Result<()> {
     let object = cluster.clusters().get("orders").await?;
     let summary = object.status.and_then(|status| status.instances).context("a summary")?;
     assert_eq!((summary.summary.as_str(), summary.updated), ("3/3", 3));
+    assert_eq!(cluster.row("orders").await?, json!(["orders", "orders-0", 1, "3/3", "Ready"]));
     cluster.stop().await
 }
 
@@ -166,6 +167,29 @@ async fn passwords_and_volumes_outlive_their_cluster() -> Result<()> {
         Ok(claims.items.iter().all(|claim| claim.metadata.deletion_timestamp.is_some()))
     })
     .await?;
+    cluster.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn volumes_grow() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    cluster.create("orders", &json!({})).await?;
+    let claims = cluster.api::<PersistentVolumeClaim>();
+    for ordinal in 0..3 {
+        let name = format!("data-orders-{ordinal}");
+        when(&claims, &name, |_| true).await?;
+        let bound = json!({"status": {"phase": "Bound", "capacity": {"storage": "1Gi"}}});
+        claims.patch_status(&name, &PatchParams::default(), &Patch::Merge(bound)).await?;
+    }
+    cluster.patch("orders", &json!({"spec": {"storage": {"size": "2Gi"}}})).await?;
+    for ordinal in 0..3 {
+        let asks = |claim: &PersistentVolumeClaim| {
+            let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
+            requests.get("storage").map(|size| size.0.clone())
+        };
+        when(&claims, &format!("data-orders-{ordinal}"), |claim| asks(claim).as_deref() == Some("2Gi"))
+            .await?;
+    }
     cluster.stop().await
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use http::Request;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
@@ -114,6 +115,17 @@ impl Cluster {
         });
         // As it is: the type would fill in what is the API server's to fill in.
         self.clusters().patch(name, &PatchParams::apply("test"), &Patch::Apply(object)).await
+    }
+
+    /// Returns the first cells of the row that `kubectl get` shows.
+    pub(crate) async fn row(&self, name: &str) -> Result<Value> {
+        let url = self.clusters().resource_url().to_owned();
+        let request = Request::get(format!("{url}/{name}"));
+        let request =
+            request.header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io").body(Vec::new())?;
+        let table: Value = self.client.request(request).await?;
+        let cells = table["rows"][0]["cells"].as_array().context("cells")?;
+        Ok(cells.iter().take(5).cloned().collect())
     }
 
     pub(crate) async fn patch(&self, name: &str, patch: &Value) -> kube::Result<DatabaseCluster> {
