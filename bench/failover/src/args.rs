@@ -19,16 +19,16 @@ use crate::case::Case;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Args {
-    /// Our program; without it only the peers are measured
+    /// Our program; without it only the peers are measured. Its throughput is measured if that of plain is
     #[arg(long, value_name = "PATH")]
     pub(crate) stanchion: Option<PathBuf>,
 
-    /// Whom to measure ours beside
-    #[arg(long, value_delimiter = ',', default_value = "patroni,patroni-fastest,plain")]
+    /// Whom to measure ours beside; nobody if no name follows
+    #[arg(long, num_args = 0.., value_delimiter = ',', default_value = "patroni,patroni-fastest,plain")]
     pub(crate) peers: Vec<Peer>,
 
-    /// What happens
-    #[arg(long, value_delimiter = ',', default_value = "killed,node-killed,frozen,switchover")]
+    /// What happens; nothing but the throughput is measured if no name follows
+    #[arg(long, num_args = 0.., value_delimiter = ',', default_value = "killed,node-killed,frozen,switchover")]
     pub(crate) cases: Vec<Case>,
 
     /// Under which load
@@ -107,6 +107,13 @@ mod tests {
         let args = Args::parse_from(["bench"]);
         assert_eq!((args.peers.len(), args.cases.len(), args.load.len()), (3, 4, 2));
         assert!(args.stanchion.is_none());
+    }
+
+    #[test]
+    fn ours_can_be_measured_alone() {
+        let args = Args::parse_from(["bench", "--stanchion", "x", "--peers", "--cases", "killed,frozen"]);
+        assert!(args.peers.is_empty());
+        assert_eq!(args.cases, [Case::Killed, Case::Frozen]);
     }
 
     #[test]
