@@ -73,7 +73,7 @@ pub enum CopyError {
     Start(#[from] StartError),
     /// The server that was started on it does not answer.
     #[error("the database on the copy does not answer")]
-    Ready(#[from] ReadyError),
+    Ready(#[from] Box<ReadyError>),
     /// It could not be told where to begin.
     #[error("cannot begin the copy's stream of transactions")]
     Begin(#[from] SqlError),
@@ -104,10 +104,15 @@ impl Backups {
 
     /// Begins a backup of the running server.
     pub async fn start(&self) -> Result<(Backup, BackupCompletion), CopyError> {
-        let lock = self.lock()?;
         let directory = self.layout.backup();
-        files::remove(&directory)?;
-        files::create(&directory)?;
+        let (this, path) = (self.clone(), directory.clone());
+        let lock = tokio::task::spawn_blocking(move || {
+            let lock = this.lock()?;
+            files::remove(&path)?;
+            files::create(&path)?;
+            Ok::<_, CopyError>(lock)
+        })
+        .await??;
         let mut command = Program::Backup.command()?;
         command.arg(path_option("--defaults-file", &self.layout.option_file()));
         command.args(["--backup", "--stream=mbstream", "--slave-info", "--user=root"]);

@@ -115,19 +115,19 @@ impl Program {
         }
         let mut child = command.spawn().map_err(|source| ProgramError::Start { name, source })?;
         let stdin = child.stdin.take();
-        let feed = async move {
+        let write = async move {
             if let (Some(mut stdin), Some(input)) = (stdin, input) {
                 stdin.write_all(input.as_bytes()).await?;
                 stdin.shutdown().await?;
             }
             io::Result::Ok(())
         };
-        let (fed, output) = tokio::join!(feed, child.wait_with_output());
+        let (written, output) = tokio::join!(write, child.wait_with_output());
         let output = output.map_err(|source| ProgramError::Pipe { name, source })?;
         if !output.status.success() {
             return Err(ProgramError::Failed { name, status: output.status, said: end_of(&output.stderr) });
         }
-        fed.map_err(|source| ProgramError::Pipe { name, source })?;
+        written.map_err(|source| ProgramError::Pipe { name, source })?;
         Ok(output.stdout)
     }
 }

@@ -23,7 +23,7 @@ const NOTED: [&str; 2] = ["mariadb_backup_binlog_info", "xtrabackup_binlog_info"
 /// What a copy has if its source followed somebody. The newer name first.
 const FOLLOWED: [&str; 2] = ["mariadb_backup_slave_info", "xtrabackup_slave_info"];
 /// The server that begins the copy's stream has nothing to recover.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// A copy that is being received and put in place.
 #[derive(Debug)]
@@ -47,19 +47,19 @@ impl Restore {
         command.args(["-x", "-C"]).arg(self.making.data()).stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| ProgramError::Start { name, source })?;
         let stdin = child.stdin.take();
-        let feed = async {
+        let write = async {
             let Some(mut stdin) = stdin else { return Ok(0) };
             let length = tokio::io::copy(stream, &mut stdin).await?;
             stdin.shutdown().await?;
             Ok(length)
         };
-        let (fed, output) = tokio::join!(feed, child.wait_with_output());
+        let (written, output) = tokio::join!(write, child.wait_with_output());
         let output = output.map_err(|source| ProgramError::Pipe { name, source })?;
         if !output.status.success() {
             let said = end_of(&output.stderr);
             return Err(ProgramError::Failed { name, status: output.status, said }.into());
         }
-        fed.map_err(CopyError::Stream)
+        written.map_err(CopyError::Stream)
     }
 
     /// Makes what was received a data directory, puts it in place of the one there is, and returns where it was taken. No
@@ -111,7 +111,7 @@ impl Restore {
             let server = Process::start_alone(&self.making, config, log).await?;
             let instance = Instance::new(&self.making);
             let begun = async {
-                server.ready(&instance, START).await?;
+                server.ready(&instance, START).await.map_err(Box::new)?;
                 Ok::<_, CopyError>(instance.begin_copy(noted, followed).await?)
             };
             let begun = begun.await;

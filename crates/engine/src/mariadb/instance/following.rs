@@ -253,13 +253,14 @@ impl Source {
             // The authority signs for this cluster alone, so whoever has its certificate is one of us; an address says less.
             Some(Tls { ca, certificate, key }) => {
                 let path = |path: &std::path::Path| literal(&path.to_string_lossy());
-                sql += &format!(
+                let tls = format!(
                     ", MASTER_SSL = 1, MASTER_SSL_VERIFY_SERVER_CERT = 0, MASTER_SSL_CA = {}, \
                      MASTER_SSL_CERT = {}, MASTER_SSL_KEY = {}",
                     path(ca),
                     path(certificate),
                     path(key)
                 );
+                sql.push_str(&tls);
             }
             None => sql += ", MASTER_SSL = 0",
         }
