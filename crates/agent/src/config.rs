@@ -33,12 +33,12 @@ pub struct StoreConfig {
 /// The files of the connection to the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreTls {
-    /// The authority, PEM.
-    pub ca_file: PathBuf,
-    /// The client's certificate, PEM.
-    pub cert_file: PathBuf,
-    /// Its key, PEM.
-    pub key_file: PathBuf,
+    /// The file of the authority, PEM.
+    pub authority: PathBuf,
+    /// The file of the client's certificate, PEM.
+    pub certificate: PathBuf,
+    /// The file of its key, PEM.
+    pub key: PathBuf,
 }
 
 /// What an agent is told by the operator.
@@ -164,9 +164,7 @@ impl StoreConfig {
         }
         let secure = endpoints.iter().flatten().any(|url| url.starts_with("https://"));
         let tls = match (ca_file, cert_file, key_file) {
-            (Some(ca_file), Some(cert_file), Some(key_file)) => {
-                Some(StoreTls { ca_file, cert_file, key_file })
-            }
+            (Some(authority), Some(certificate), Some(key)) => Some(StoreTls { authority, certificate, key }),
             (None, None, None) if !secure => None,
             (_, _, _) => {
                 fields.problems.push(

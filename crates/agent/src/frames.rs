@@ -62,7 +62,10 @@ impl<B> Frames<B> {
                 return self.end();
             }
             if length > LONGEST {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the copy has a record that is too long"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the copy has a record that is too long",
+                ));
             }
             self.buffer.advance(LENGTH);
             self.left = length;
@@ -117,7 +120,8 @@ where
                 }
                 Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
                 None => {
-                    let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "the copy ended before it was whole");
+                    let cut =
+                        io::Error::new(io::ErrorKind::UnexpectedEof, "the copy ended before it was whole");
                     return Poll::Ready(Err(cut));
                 }
             }
@@ -146,7 +150,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_whole_is_an_error() {
-        for parts in [vec![], vec![record(b"ab")], vec![record(b"ab"), last(3)], vec![record(b"ab").slice(..5)]] {
+        for parts in
+            [vec![], vec![record(b"ab")], vec![record(b"ab"), last(3)], vec![record(b"ab").slice(..5)]]
+        {
             read(&parts).await.expect_err("it is cut");
         }
     }

@@ -5,6 +5,7 @@
 
 mod clone;
 mod error;
+mod number;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use stanchion_engine::mariadb::{
-    self, Config as DatabaseConfig, ConfigError, Files, Instance, Layout, Offline, Password, Process, Recovery,
-    ReplicationAccounts,
+    self, Config as DatabaseConfig, ConfigError, Files, Instance, Layout, Offline, Password, Process,
+    Recovery, ReplicationAccounts,
 };
 use stanchion_ha_core::{History, InstanceName, Position, ServerId};
 use tokio::sync::mpsc;
@@ -49,6 +50,10 @@ struct Inner {
     marker: Marker,
     /// Whether the marker is set; read once, so that nobody waits for a disk to know.
     wrote: AtomicBool,
+    /// The marker that says: this volume was lost, and others count on what was on it.
+    lost: Marker,
+    /// Whether the database writes under another number than its instance's.
+    numbered: AtomicBool,
     log: mpsc::Sender<String>,
 }
 
@@ -57,6 +62,8 @@ struct Inner {
 pub(crate) struct Prepared {
     /// What they say.
     pub(crate) offline: Offline,
+    /// Whether they were made in place of some that are gone, and that others count on.
+    pub(crate) lost: bool,
 }
 
 /// What steps need to know besides.
@@ -90,9 +97,22 @@ impl Hands {
             key: config.tls_directory.join("tls.key"),
         };
         let database = DatabaseConfig::new(identity.server, address, Some(tls), &config.parameters)?;
-        let marker = Marker::of(&config.data_directory);
+        let marker = Marker::wrote(&config.data_directory);
+        let lost = Marker::lost(&config.data_directory);
         let wrote = AtomicBool::new(marker.is_set());
-        Ok(Self(Arc::new(Inner { config, identity, layout, database, certificates, marker, wrote, log })))
+        let numbered = AtomicBool::new(false);
+        Ok(Self(Arc::new(Inner {
+            config,
+            identity,
+            layout,
+            database,
+            certificates,
+            marker,
+            wrote,
+            lost,
+            numbered,
+            log,
+        })))
     }
 
     /// Returns the instance's name.
@@ -150,20 +170,37 @@ impl Hands {
         Ok(())
     }
 
-    /// Puts the files in order, makes them if there are none, and reads what they say.
-    pub(crate) async fn prepare(&self, servers: BTreeSet<ServerId>) -> Result<Prepared, HandError> {
+    /// Notes that all is there again that others count on.
+    pub(crate) async fn found(&self) -> Result<(), HandError> {
+        let lost = self.0.lost.clone();
+        Ok(tokio::task::spawn_blocking(move || lost.remove()).await??)
+    }
+
+    /// Puts the files in order, makes them if there are none, and reads what they say. `counted_on` is whether others rely on
+    /// what the instance holds.
+    pub(crate) async fn prepare(
+        &self,
+        servers: BTreeSet<ServerId>,
+        counted_on: bool,
+    ) -> Result<Prepared, HandError> {
         let layout = self.0.layout.clone();
         match tokio::task::spawn_blocking(move || mariadb::settle(&layout)).await?? {
             Files::Present => {}
             Files::Absent => {
-                tracing::info!(path = %self.0.layout.data().display(), "initializing the data directory");
+                tracing::info!(path = %self.0.layout.data().display(), counted_on, "initializing the data directory");
+                if counted_on {
+                    let lost = self.0.lost.clone();
+                    tokio::task::spawn_blocking(move || lost.set()).await??;
+                }
                 let accounts = self.replication_accounts(servers).await?;
                 mariadb::initialize(&self.0.layout, &accounts).await?;
                 // Whatever was written before is gone with the files.
                 self.unmark().await?;
             }
         }
-        Ok(Prepared { offline: mariadb::offline(&self.0.layout).await? })
+        let offline = mariadb::offline(&self.0.layout).await?;
+        let lost = self.0.lost.clone();
+        Ok(Prepared { offline, lost: tokio::task::spawn_blocking(move || lost.is_set()).await? })
     }
 
     /// Starts a process; what lies behind `cut_behind` is saved first.
@@ -177,6 +214,7 @@ impl Hands {
             None => None,
         };
         let inner = &*self.0;
+        inner.numbered.store(false, Ordering::Release);
         let process = Process::start(&inner.layout, &inner.database, recovery, inner.log.clone()).await?;
         Ok(Launched { process, instance: Instance::new(&inner.layout), saved })
     }

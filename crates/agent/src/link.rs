@@ -21,9 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stanchion_ha_core::{ClusterName, InstanceName, Report, keys};
-use stanchion_store::{
-    ClientCertificate, KeyValueStore, RemoteError, RemoteOptions, RemoteStore, RemoteTls,
-};
+use stanchion_store::{ClientCertificate, KeyValueStore, RemoteError, RemoteOptions, RemoteStore, RemoteTls};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -131,9 +129,9 @@ pub(crate) async fn connect(config: &StoreConfig) -> Result<RemoteStore, RemoteE
     let mut options = RemoteOptions::new(endpoints.clone());
     options.connect_timeout = CONNECT;
     options.request_timeout = CALL;
-    options.tls = tls.as_ref().map(|StoreTls { ca_file, cert_file, key_file }| RemoteTls {
-        ca_file: ca_file.clone(),
-        client: Some(ClientCertificate { cert_file: cert_file.clone(), key_file: key_file.clone() }),
+    options.tls = tls.as_ref().map(|StoreTls { authority, certificate, key }| RemoteTls {
+        ca_file: authority.clone(),
+        client: Some(ClientCertificate { cert_file: certificate.clone(), key_file: key.clone() }),
         server_name: None,
     });
     RemoteStore::connect(&options).await

@@ -1,7 +1,11 @@
-//! The marker that says: this database was writable and has not handed over.
+//! Markers: files that say by being there what the next life of an agent has to know.
 //!
-//! Invariant: it is on disk before the database becomes writable, and goes only after the database has stopped writing in an
-//! orderly way. Whoever finds it at a start has a binary log that may hold what nobody acknowledged.
+//! `wrote`: the database was writable and has not handed over. It is on disk before the database becomes writable, and goes
+//! only after the database has stopped writing in an orderly way. Whoever finds it at a start has a binary log that may hold
+//! what nobody acknowledged.
+//!
+//! `lost`: the files were made anew although others count on what was in them. It is on disk before they are made, and goes
+//! when all is there again.
 
 use std::fs::File;
 use std::io;
@@ -19,7 +23,7 @@ pub(crate) struct MarkerError {
     source: io::Error,
 }
 
-/// The marker of one data volume.
+/// A marker of one data volume.
 #[derive(Clone, Debug)]
 pub(crate) struct Marker {
     directory: PathBuf,
@@ -27,8 +31,14 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    pub(crate) fn of(directory: &Path) -> Self {
+    /// The marker of a database that was writable.
+    pub(crate) fn wrote(directory: &Path) -> Self {
         Self { directory: directory.to_owned(), path: directory.join("wrote") }
+    }
+
+    /// The marker of files that are gone.
+    pub(crate) fn lost(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), path: directory.join("lost") }
     }
 
     /// Returns whether it is there. What cannot be told counts as there, for that is the careful answer.
@@ -69,7 +79,7 @@ mod tests {
     #[test]
     fn it_comes_and_goes() {
         let directory = tempfile::tempdir().expect("a directory");
-        let marker = Marker::of(directory.path());
+        let marker = Marker::wrote(directory.path());
         assert!(!marker.is_set());
         marker.set().expect("it can be set");
         marker.set().expect("it can be set again");

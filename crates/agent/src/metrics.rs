@@ -90,7 +90,11 @@ impl Metrics {
         agent.register("role", "1 for what the instance is in its cluster", self.role.clone());
         agent.register("steps", "Steps towards what is wanted, by outcome", self.steps.clone());
         agent.register("database_starts", "Starts of the database process", self.starts.clone());
-        agent.register("database_ends", "Ends of the database process that nobody asked for", self.ends.clone());
+        agent.register(
+            "database_ends",
+            "Ends of the database process that nobody asked for",
+            self.ends.clone(),
+        );
         agent.register("database_kills", "Times the agent killed the database process", self.kills.clone());
         agent.register("term", "The term of the topology that is acted on", self.term.clone());
         agent.register("fenced_term", "Nobody is listened to from before this term", self.fenced.clone());
@@ -105,7 +109,11 @@ impl Metrics {
         agent.register_with_unit("disk_size", "Size of the data volume", bytes, self.disk_size.clone());
         let mariadb = registry.sub_registry_with_prefix("mariadb");
         mariadb.register("up", "Whether the database answers", self.up.clone());
-        mariadb.register("received_sequence", "Number of the last transaction received", self.received.clone());
+        mariadb.register(
+            "received_sequence",
+            "Number of the last transaction received",
+            self.received.clone(),
+        );
         mariadb.register("applied_sequence", "Number of the last transaction applied", self.applied.clone());
         let help = "Whether more may have been acknowledged than is known to be received";
         mariadb.register("uncertain", help, self.uncertain.clone());

@@ -85,9 +85,8 @@ pub(crate) async fn observe(
         };
         observed.send_replace(Some(Observed { generation: current.generation, began, looks }));
         // A change is looked at at once.
-        match tokio::time::timeout_at(began + current.interval, target.changed()).await {
-            Ok(Err(_)) => return,
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(_)) = tokio::time::timeout_at(began + current.interval, target.changed()).await {
+            return;
         }
     }
 }

@@ -78,11 +78,9 @@ impl Posture {
     pub(crate) fn may_write(&self) -> bool {
         match self {
             Self::Primary(_) | Self::Halfway { .. } => true,
-            Self::Unclear(_)
-            | Self::Idle
-            | Self::Following(_)
-            | Self::Risen { .. }
-            | Self::HandedOver(_) => false,
+            Self::Unclear(_) | Self::Idle | Self::Following(_) | Self::Risen { .. } | Self::HandedOver(_) => {
+                false
+            }
         }
     }
 }
@@ -148,6 +146,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) primary: Option<SocketAddr>,
     /// Whether it was writable and has not handed over since.
     pub(crate) wrote: bool,
+    /// Whether it surely holds all that it is counted on to hold, and all that the era of its term begins with.
+    pub(crate) complete: bool,
     /// Whether the copy that is asked for has been made.
     pub(crate) copied: bool,
 }
@@ -237,7 +237,7 @@ fn serve(
         | Posture::Idle
         | Posture::Following(_)
         | Posture::Risen { .. }
-        | Posture::HandedOver(_) => sight.may_join().then_some(Step::Rise { term }),
+        | Posture::HandedOver(_) => (sight.may_join() && sight.complete).then_some(Step::Rise { term }),
     }
 }
 

@@ -35,9 +35,8 @@ pub async fn run(config: Config, identity: Identity, stop: CancellationToken) ->
     let gauge = Gauge::start(&config.data_directory).map_err(AgentError::Measure)?;
     let hands = Hands::new(config, identity.clone(), certificates.clone(), log)?;
     let address = hands.agent_address();
-    let server = Server::bind(address, certificates)
-        .await
-        .map_err(|source| AgentError::Listen { address, source })?;
+    let server =
+        Server::bind(address, certificates).await.map_err(|source| AgentError::Listen { address, source })?;
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
     let link = Link::start(Arc::new(store), &identity.cluster, &identity.instance, &tasks, &end);
     let (target, aimed) = watch::channel(None);
@@ -77,8 +76,9 @@ async fn print(mut lines: mpsc::Receiver<String>) {
 /// Returns a text that no other life has.
 fn life() -> String {
     let random = std::fs::read_to_string("/proc/sys/kernel/random/uuid");
-    random.map(|uuid| uuid.trim().to_owned()).unwrap_or_else(|_| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        format!("{}-{}", now.as_nanos(), std::process::id())
-    })
+    if let Ok(uuid) = random {
+        return uuid.trim().to_owned();
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}", now.as_nanos(), std::process::id())
 }

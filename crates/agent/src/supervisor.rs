@@ -28,7 +28,9 @@ use std::time::Duration;
 
 use stanchion_engine::mariadb::{Instance, Offline, Process};
 use stanchion_ha_core::agent::{Duty, duty};
-use stanchion_ha_core::{Database, InstanceName, Millis, Position, Report, Settings, Standing, Term, Topology};
+use stanchion_ha_core::{
+    Database, InstanceName, Millis, Position, Report, Settings, Standing, Term, Topology,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -254,9 +256,7 @@ impl Supervisor {
 }
 
 /// Waits until a process has ended; for ever if there is none.
-async fn until_ended(
-    process: &mut Option<watch::Receiver<Option<stanchion_engine::mariadb::Ended>>>,
-) {
+async fn until_ended(process: &mut Option<watch::Receiver<Option<stanchion_engine::mariadb::Ended>>>) {
     match process {
         Some(ended) => drop(ended.wait_for(Option::is_some).await),
         None => std::future::pending().await,

@@ -144,11 +144,10 @@ fn server(
 ) -> Result<ServerConfig, TlsError> {
     let used = |source| TlsError::Use { directory: directory.to_owned(), source };
     // The kubelet's probes show nothing; what they may not see is refused later.
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
-            .allow_unauthenticated()
-            .build()
-            .map_err(|source| TlsError::Authority { directory: directory.to_owned(), source })?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|source| TlsError::Authority { directory: directory.to_owned(), source })?;
     ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
         .map_err(used)?
@@ -160,9 +159,7 @@ fn server(
 fn roots(directory: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(&directory.join("ca.crt"))? {
-        roots
-            .add(certificate)
-            .map_err(|source| TlsError::Use { directory: directory.to_owned(), source })?;
+        roots.add(certificate).map_err(|source| TlsError::Use { directory: directory.to_owned(), source })?;
     }
     Ok(roots)
 }
@@ -173,12 +170,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|source| TlsError::Read { what: "a private key", path: path.to_owned(), source })
+    PrivateKeyDer::from_pem_file(path).map_err(|source| TlsError::Read {
+        what: "a private key",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn stamps(directory: &Path) -> [Option<SystemTime>; 3] {
-    ["ca.crt", "tls.crt", "tls.key"].map(|file| {
-        std::fs::metadata(directory.join(file)).and_then(|metadata| metadata.modified()).ok()
-    })
+    ["ca.crt", "tls.crt", "tls.key"]
+        .map(|file| std::fs::metadata(directory.join(file)).and_then(|metadata| metadata.modified()).ok())
 }

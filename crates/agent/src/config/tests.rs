@@ -20,7 +20,7 @@ fn a_file_of_the_operator_is_read() {
     assert_eq!(config.grace, Duration::from_secs(60));
     assert_eq!(config.tls_directory, Path::new(TLS));
     assert_eq!(config.parameters["innodb_buffer_pool_size"], "128M");
-    assert_eq!(config.store.tls.expect("it has TLS").ca_file, Path::new("/s/ca.crt"));
+    assert_eq!(config.store.tls.expect("it has TLS").authority, Path::new("/s/ca.crt"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::supervisor::Stepped;
 /// How long the other agent may take until its answer begins.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long an orderly end may take.
-const STOP: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_mins(1);
 /// So much of a refusal is read.
 const REFUSAL: usize = 4096;
 
@@ -48,6 +48,7 @@ impl Hands {
         tracing::info!(length, %source, "received a copy");
         let position = restore.install(&self.0.database).await?;
         self.unmark().await?;
+        self.found().await?;
         Ok(Stepped::Copied(position))
     }
 

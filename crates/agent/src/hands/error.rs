@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use stanchion_engine::mariadb::{
-    ApplyError, CopyError, DemoteError, DrainError, FilesError, InitializeError, OfflineError,
-    ReadyError, SqlError, StartError,
+    ApplyError, CopyError, DemoteError, DrainError, FilesError, InitializeError, OfflineError, ReadyError,
+    SqlError, StartError,
 };
 use stanchion_ha_core::InstanceName;
 use thiserror::Error;
@@ -17,34 +17,34 @@ use crate::marker::MarkerError;
 pub(crate) enum HandError {
     /// Files could not be put in order.
     #[error(transparent)]
-    Files(#[from] FilesError),
+    Files(Box<FilesError>),
     /// The data directory could not be made.
     #[error(transparent)]
-    Initialize(#[from] InitializeError),
+    Initialize(Box<InitializeError>),
     /// The files could not be read, or what does not belong not be saved.
     #[error(transparent)]
-    Offline(#[from] OfflineError),
+    Offline(Box<OfflineError>),
     /// The process could not be started.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(Box<StartError>),
     /// The process does not answer.
     #[error(transparent)]
-    Ready(#[from] ReadyError),
+    Ready(Box<ReadyError>),
     /// A statement failed.
     #[error(transparent)]
-    Sql(#[from] SqlError),
+    Sql(Box<SqlError>),
     /// What was received could not be applied.
     #[error(transparent)]
-    Apply(#[from] ApplyError),
+    Apply(Box<ApplyError>),
     /// What an earlier life received could not be applied.
     #[error(transparent)]
-    Drain(#[from] DrainError),
+    Drain(Box<DrainError>),
     /// A primary could not be made to stop writing.
     #[error(transparent)]
-    Demote(#[from] DemoteError),
+    Demote(Box<DemoteError>),
     /// The data could not be copied.
     #[error(transparent)]
-    Copy(#[from] CopyError),
+    Copy(Box<CopyError>),
     /// The marker could not be set or removed.
     #[error(transparent)]
     Marker(#[from] MarkerError),
@@ -57,6 +57,12 @@ pub(crate) enum HandError {
         #[source]
         source: std::io::Error,
     },
+    /// The number under which the database writes could not be changed.
+    #[error("cannot change the server id")]
+    Number(#[source] mysql_async::Error),
+    /// It took too long.
+    #[error("cannot change the server id: no answer in time")]
+    NumberLate,
     /// Nobody knows the number of an instance that is to be refused.
     #[error("cannot refuse {0}: its number as a server is not known")]
     Stranger(InstanceName),
@@ -82,6 +88,30 @@ pub(crate) enum HandError {
     Task(#[from] JoinError),
 }
 
+/// Errors of the engine say much, and are seldom: they are kept apart.
+macro_rules! kept_apart {
+    ($($variant:ident of $error:ident,)*) => {
+        $(impl From<$error> for HandError {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        })*
+    };
+}
+
+kept_apart! {
+    Files of FilesError,
+    Initialize of InitializeError,
+    Offline of OfflineError,
+    Start of StartError,
+    Ready of ReadyError,
+    Sql of SqlError,
+    Apply of ApplyError,
+    Drain of DrainError,
+    Demote of DemoteError,
+    Copy of CopyError,
+}
+
 impl HandError {
     /// Returns the error and its causes in one line.
     pub(crate) fn chain(&self) -> String {
@@ -99,6 +129,6 @@ impl HandError {
 
     /// Returns whether a primary writes as before, although it should have stopped.
     pub(crate) fn is_undone_demotion(&self) -> bool {
-        matches!(self, Self::Demote(DemoteError::Undone(_)))
+        matches!(self, Self::Demote(error) if matches!(**error, DemoteError::Undone(_)))
     }
 }

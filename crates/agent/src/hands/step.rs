@@ -1,6 +1,7 @@
 //! Steps: each from what a database is to what it is next.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use stanchion_engine::mariadb::{Instance, Source, replication_user};
@@ -13,7 +14,7 @@ use crate::supervisor::Stepped;
 /// What was received may take so long to apply; whoever waits for it gives up by himself.
 const RISE: Duration = Duration::from_hours(24);
 /// What nobody else may hold may take so long to apply before somebody is followed anew.
-const KEEP: Duration = Duration::from_secs(60);
+const KEEP: Duration = Duration::from_mins(1);
 
 impl Hands {
     /// Does one step. [`Step::Copy`] and [`Step::Kill`] are none: they take the process.
@@ -34,8 +35,9 @@ impl Hands {
                 instance.stop_receiving().await?;
                 Ok(Stepped::Risen(instance.apply_received(RISE).await?))
             }
-            Step::Promote { require, barred, .. } => {
-                self.promote(instance, require, &barred, &context).await
+            Step::Promote { term, require, barred } => {
+                let number = ServerId::of_term(term);
+                self.promote(instance, number, require, &barred, &context).await
             }
             Step::Require(required) => {
                 let position = instance.require_acknowledgements(required).await?;
@@ -73,6 +75,10 @@ impl Hands {
             tls,
             heartbeat: context.heartbeat,
         };
+        if self.0.numbered.load(Ordering::Acquire) {
+            self.number(self.server()).await?;
+            self.0.numbered.store(false, Ordering::Release);
+        }
         instance.follow(&source, followed.acknowledge).await?;
         if self.wrote() {
             // All it holds belongs, and it is read-only.
@@ -84,6 +90,7 @@ impl Hands {
     async fn promote(
         &self,
         instance: &Instance,
+        number: ServerId,
         require: bool,
         barred: &BTreeSet<InstanceName>,
         context: &Context,
@@ -94,6 +101,8 @@ impl Hands {
         marked?;
         let position = position?;
         let barred_at = instance.bar(&servers).await?;
+        self.0.numbered.store(true, Ordering::Release);
+        self.number(number).await?;
         instance.set_writable().await?;
         Ok(Stepped::Promoted { requires: require.then_some(position), barred_at })
     }

@@ -73,13 +73,14 @@ impl Known {
     pub(super) fn change(&mut self, keys: &Keys, event: &Event) {
         match event.kind {
             EventKind::Put => self.learn(keys, &event.kv),
-            EventKind::Delete => match instance(keys, &event.kv.key) {
-                Some(instance) => {
+            EventKind::Delete => {
+                if let Some(instance) = instance(keys, &event.kv.key) {
                     self.reports.remove(&instance);
+                } else {
+                    // A cluster that is taken away takes its instances with it; until then they go on as they are.
+                    tracing::warn!("a key of the cluster was deleted; what it said stays in force");
                 }
-                // A cluster that is taken away takes its instances with it; until then they go on as they are.
-                None => tracing::warn!("a key of the cluster was deleted; what it said stays in force"),
-            },
+            }
         }
     }
 

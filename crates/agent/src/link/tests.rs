@@ -87,7 +87,8 @@ async fn what_is_wanted_is_followed_and_only_goes_forward() {
     bench.known(|known| known.topology.as_ref().is_some_and(|seen| seen.revision == first)).await;
     topology.term = Term(7);
     let second = bench.put(key.clone(), &topology).await;
-    let known = bench.known(|known| known.topology.as_ref().is_some_and(|seen| seen.revision == second)).await;
+    let known =
+        bench.known(|known| known.topology.as_ref().is_some_and(|seen| seen.revision == second)).await;
     assert_eq!(known.topology.expect("it is there").value.term, Term(7));
     // Neither nonsense nor its end changes what is in force.
     bench.put(key.clone(), "nonsense").await;

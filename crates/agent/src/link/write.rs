@@ -17,16 +17,20 @@ use super::{CALL, Pause, Shared};
 pub(super) async fn write(
     shared: Arc<Shared>,
     mut lease: watch::Receiver<Option<LeaseId>>,
-    lost: Arc<Notify>,
+    gone: Arc<Notify>,
 ) {
     let mut reports = shared.report.subscribe();
+    // One may have been made before this task has begun.
+    reports.mark_changed();
     let mut last = Revision::NONE;
     let mut pause = Pause::new();
     // A sender that is gone cannot be: `shared` holds it, and the keeper of the lease ends with this task.
     while reports.changed().await.is_ok() {
         loop {
             let Some(report) = reports.borrow_and_update().clone() else { break };
-            let Ok(id) = lease.wait_for(Option::is_some).await.map(|id| id.unwrap_or_default()) else { return };
+            let Ok(id) = lease.wait_for(Option::is_some).await.map(|id| id.unwrap_or_default()) else {
+                return;
+            };
             match put(&shared, &report, id, &mut last).await {
                 Ok(true) => {
                     shared.written.send_replace(report.number);
@@ -37,7 +41,7 @@ pub(super) async fn write(
                 Ok(false) => {}
                 Err(StoreError::LeaseNotFound) => {
                     lease.mark_unchanged();
-                    lost.notify_one();
+                    gone.notify_one();
                     // The keeper pauses when it cannot have one; until then the old one is tried again.
                     drop(tokio::time::timeout(CALL, lease.changed()).await);
                 }
@@ -63,11 +67,8 @@ async fn put(
     let key = || shared.keys.own.clone().into();
     let value = serde_json::to_vec(report).expect("a report has no maps with keys that are no text");
     let read = |key: &str| Op::Range(RangeQuery::new(KeyRange::One(key.to_owned().into())));
-    let unchanged = Compare {
-        range: KeyRange::One(key()),
-        test: Test::Modified(last.0),
-        result: CompareResult::Equal,
-    };
+    let unchanged =
+        Compare { range: KeyRange::One(key()), test: Test::Modified(last.0), result: CompareResult::Equal };
     let wanted = [read(&shared.keys.topology), read(&shared.keys.settings)];
     let mut success = vec![Op::Put(Put { key: key(), value: value.into(), lease, ..Put::default() })];
     success.extend(wanted.clone());

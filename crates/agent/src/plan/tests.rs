@@ -41,6 +41,7 @@ fn choose(duty: &Duty, posture: &Posture) -> Option<Step> {
         standing: &Standing::Contained,
         primary: Some(address(1)),
         wrote: false,
+        complete: true,
         copied: false,
     })
 }
@@ -96,13 +97,15 @@ fn following_waits_for_the_primary_and_leaves_the_old_one_at_once() {
     let cease = Some(Step::Acknowledge(followed(4, false)));
     assert_eq!(choose(&follow(4, false), &following), cease);
     assert_eq!(choose(&follow(5, true), &following), Some(Step::Listen(followed(5, true))));
+    let duty = follow(5, true);
     let sight = |posture, primary| Sight {
-        duty: &Duty::Follow { term: Term(5), primary: name("a"), acknowledge: true },
+        duty: &duty,
         posture,
         fenced: Term(5),
         standing: &Standing::Contained,
         primary,
         wrote: false,
+        complete: true,
         copied: false,
     };
     assert_eq!(next(&sight(&following, None)), Some(Step::Fence { term: Term(5) }));
@@ -124,10 +127,27 @@ fn who_holds_what_does_not_belong_neither_follows_nor_serves() {
             standing: &standing,
             primary: Some(address(1)),
             wrote: true,
+            complete: true,
             copied: false,
         };
         assert_eq!(next(&sight), None, "{duty:?}");
     }
+}
+
+#[test]
+fn who_has_lost_what_it_held_does_not_serve() {
+    let duty = serve(3, Acknowledgement::Alone);
+    let sight = Sight {
+        duty: &duty,
+        posture: &Posture::Idle,
+        fenced: Term(3),
+        standing: &Standing::Empty,
+        primary: None,
+        wrote: false,
+        complete: false,
+        copied: false,
+    };
+    assert_eq!(next(&sight), None);
 }
 
 #[test]
@@ -173,6 +193,7 @@ fn a_copy_is_made_once() {
         standing: &Standing::Contained,
         primary: None,
         wrote: false,
+        complete: true,
         copied: true,
     };
     assert_eq!(next(&sight), None);

@@ -1,7 +1,7 @@
 //! While no process runs: the files are put in order, and it is decided how to start.
 
 use stanchion_engine::mariadb::Recovery;
-use stanchion_ha_core::agent::{Before, Duty, Start, start};
+use stanchion_ha_core::agent::{Before, Duty, Start, counted_on, start};
 use stanchion_ha_core::{Containment, Database, Position, Standing};
 use tokio::time::Instant;
 
@@ -23,8 +23,12 @@ impl Supervisor {
         if self.work.is_some() || now < self.guard.retry_at {
             return false;
         }
+        let confirmed = self.known.borrow().is_confirmed_since(self.guard.down_since);
         let Files::Known(offline) = self.files else {
-            self.prepare();
+            // Files that have to be made mean something else if others count on them.
+            if confirmed && self.topology.is_some() {
+                self.prepare();
+            }
             return false;
         };
         if let Duty::Copy { from } = self.duty()
@@ -33,7 +37,7 @@ impl Supervisor {
             self.begin_copy(from);
             return false;
         }
-        if self.guard.failed_cuts >= CUTS || !self.known.borrow().is_confirmed_since(self.guard.down_since) {
+        if self.guard.failed_cuts >= CUTS || !confirmed {
             return false;
         }
         let startable = *self.guard.startable.get_or_insert(now);
@@ -57,25 +61,29 @@ impl Supervisor {
     fn prepare(&mut self) {
         let hands = self.parts.hands.clone();
         let settings = self.settings();
-        let servers =
-            settings.iter().flat_map(|settings| settings.members.values().map(|member| member.server)).collect();
+        let servers = settings
+            .iter()
+            .flat_map(|settings| settings.members.values().map(|member| member.server))
+            .collect();
         if matches!(self.database, Database::Waiting) {
             self.database = Database::Preparing { what: "putting the files in order".to_owned() };
         }
-        let operation = async move { Done::Prepared(hands.prepare(servers).await) };
+        let counted_on =
+            self.topology.as_ref().is_some_and(|seen| counted_on(self.parts.hands.me(), &seen.value));
+        let operation = async move { Done::Prepared(hands.prepare(servers, counted_on).await) };
         self.work = Some(Work::begin(What::Prepare, operation));
     }
 
     /// Takes over what was found in the files.
     pub(super) fn prepared(&mut self, prepared: Result<Prepared, HandError>) {
-        let Some(Prepared { offline }) = self.checked(prepared) else { return };
+        let Some(Prepared { offline, lost }) = self.checked(prepared) else { return };
         if matches!(self.database, Database::Preparing { .. }) {
             self.database = Database::Waiting;
         }
         tracing::info!(logged = %offline.logged, received = %offline.received, clean = offline.clean, "files");
         self.applied = offline.logged;
         self.received = offline.received;
-        if offline.uncertain && !self.parts.hands.wrote() {
+        if lost || (offline.uncertain && !self.parts.hands.wrote()) {
             self.uncertain = true;
             self.catch_up = None;
         }
@@ -103,8 +111,10 @@ impl Supervisor {
         }
         let hands = self.parts.hands.clone();
         let settings = self.settings();
-        let servers =
-            settings.iter().flat_map(|settings| settings.members.values().map(|member| member.server)).collect();
+        let servers = settings
+            .iter()
+            .flat_map(|settings| settings.members.values().map(|member| member.server))
+            .collect();
         let operation = {
             let (process, instance) = (process.clone(), instance.clone());
             async move { Done::Ready(hands.ready(&process, &instance, servers).await) }
@@ -144,10 +154,10 @@ impl Supervisor {
 
     /// What was received behind the end of what belongs is nobody's.
     fn judge_received(&mut self) {
-        let belongs = self.topology.as_ref().is_none_or(|seen| {
-            let history = &seen.value.history;
-            history.eras().is_empty() || history.contains(self.received) == Containment::Contained
-        });
+        let belongs = self
+            .topology
+            .as_ref()
+            .is_none_or(|seen| seen.value.history.contains(self.received) == Containment::Contained);
         if !belongs {
             self.received = self.applied;
         }

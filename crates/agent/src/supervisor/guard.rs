@@ -6,8 +6,8 @@ use std::time::Duration;
 use stanchion_ha_core::{InstanceName, ServerId};
 use tokio::time::Instant;
 
-use super::{Database, Supervisor};
 use super::work::What;
+use super::{Database, Supervisor};
 use crate::plan::{Posture, Step};
 
 /// How long a topology may take to be confirmed after a freeze; then a primary is ended.
@@ -185,7 +185,8 @@ impl Supervisor {
         }
         let was_steady = running.ready && now - running.began >= STEADY;
         let was_ready = running.ready;
-        let is_copied = self.work.as_ref().is_some_and(|work| matches!(work.what, What::Step(Step::Copy { .. })));
+        let is_copied =
+            self.work.as_ref().is_some_and(|work| matches!(work.what, What::Step(Step::Copy { .. })));
         if !is_copied {
             self.work = None;
             self.database = Database::Ended { how };

@@ -105,7 +105,9 @@ impl Supervisor {
                     receiving: looks.is_some_and(crate::observer::Looks::is_receiving),
                     acknowledging: followed.acknowledge,
                     unheard: following.map_or(Millis(0), |following| following.unheard.into()),
-                    trouble: following.and_then(|following| following.trouble()).map(|trouble| trouble.text.clone()),
+                    trouble: following
+                        .and_then(|following| following.trouble())
+                        .map(|trouble| trouble.text.clone()),
                 }
             }
             Posture::Risen { term } | Posture::Halfway { term } => Role::Rising { term: *term },

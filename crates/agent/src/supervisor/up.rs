@@ -80,6 +80,7 @@ impl Supervisor {
             | Duty::Copy { .. } => None,
         };
         let copied = matches!(duty, Duty::Copy { from } if self.copied.as_ref() == Some(from));
+        let base = self.topology.as_ref().map_or(Position::START, |seen| seen.value.history.base());
         plan::next(&Sight {
             duty,
             posture: &self.posture,
@@ -87,6 +88,7 @@ impl Supervisor {
             standing: &self.standing,
             primary: primary.map(|report| report.database_address),
             wrote: self.parts.hands.wrote(),
+            complete: !self.uncertain && self.received.reaches(base),
             copied,
         })
     }
@@ -112,8 +114,7 @@ impl Supervisor {
         let fits = match (&work.what, &duty) {
             (What::Step(Step::Rise { term }), Duty::Serve { term: asked, .. }) => term == asked,
             (What::Step(Step::Copy { from }), Duty::Copy { from: asked }) => from == asked,
-            (What::Step(_), _) => false,
-            (What::Drain, Duty::Copy { .. }) => false,
+            (What::Step(_), _) | (What::Drain, Duty::Copy { .. }) => false,
             (What::Drain, _) => true,
             (_, _) => self.next_step(&duty).is_none(),
         };
@@ -239,7 +240,7 @@ impl Supervisor {
         let failed = stepped.is_err();
         let is_undone = stepped.as_ref().is_err_and(HandError::is_undone_demotion);
         match (step, self.checked(stepped)) {
-            (step, None) => self.step_failed(step, is_undone),
+            (step, None) => self.step_failed(&step, is_undone),
             (Step::Fence { term }, Some(Stepped::Fenced(received))) => self.fenced_at(term, received),
             (Step::Listen(_), Some(Stepped::Diverged(after))) => {
                 self.posture = Posture::Idle;
@@ -279,7 +280,7 @@ impl Supervisor {
                 self.posture = Posture::Primary(Office { term: handed.term, requires, barred, barred_at });
             }
             (Step::Copy { from }, Some(Stepped::Copied(position))) => self.copied_from(from, position),
-            (step, Some(_)) => self.step_failed(step, false),
+            (step, Some(_)) => self.step_failed(&step, false),
         }
         if !failed {
             self.guard.succeeded();
@@ -289,7 +290,7 @@ impl Supervisor {
     }
 
     /// What is left after a step that failed; it is done again, or something else is.
-    fn step_failed(&mut self, step: Step, is_undone: bool) {
+    fn step_failed(&mut self, step: &Step, is_undone: bool) {
         match step {
             // As it was, or as it was said when the step began.
             Step::Listen(_)
@@ -303,7 +304,7 @@ impl Supervisor {
             | Step::Kill => {}
             Step::HandOver { term } => {
                 if !is_undone {
-                    self.posture = Posture::Halfway { term };
+                    self.posture = Posture::Halfway { term: *term };
                 }
             }
             Step::Copy { .. } => {
@@ -369,10 +370,7 @@ impl Supervisor {
     pub(super) fn judge(&mut self, executed: Position) {
         let Some(seen) = &self.topology else { return };
         let history = &seen.value.history;
-        if history.eras().is_empty() || matches!(self.standing, Standing::NeedsCopy { .. }) {
-            if executed == Position::START {
-                self.standing = Standing::Empty;
-            }
+        if matches!(self.standing, Standing::NeedsCopy { .. }) {
             return;
         }
         match history.contains(executed) {
@@ -380,14 +378,16 @@ impl Supervisor {
             Containment::Contained => self.standing = Standing::Contained,
             Containment::Diverged { after } => self.diverged(after),
             Containment::TooOld => {
-                let why = format!("it holds nothing newer than {executed}, which is older than is remembered");
+                let why =
+                    format!("it holds nothing newer than {executed}, which is older than is remembered");
                 self.standing = Standing::NeedsCopy { why, saved: None };
             }
         }
     }
 
     fn diverged(&mut self, after: Position) {
-        let why = format!("it holds transactions behind {after:?} that do not belong", after = after.to_string());
+        let why =
+            format!("it holds transactions behind {after:?} that do not belong", after = after.to_string());
         tracing::warn!(why, "a copy is needed");
         self.standing = Standing::NeedsCopy { why, saved: None };
         self.unsaved = Some(after);
@@ -430,9 +430,16 @@ impl Supervisor {
             Some(target) => target,
             None => return,
         });
+        drop(known);
         if self.received.reaches(target) {
             self.uncertain = false;
             self.catch_up = None;
+            let hands = self.parts.hands.clone();
+            tokio::spawn(async move {
+                if let Err(error) = hands.found().await {
+                    tracing::warn!(error = error.chain(), "the next life will be uncertain again");
+                }
+            });
         }
     }
 

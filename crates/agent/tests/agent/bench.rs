@@ -1,0 +1,335 @@
+//! A cluster in the test's own process: a store behind its API, agents each on a thread of their own, real databases.
+//!
+//! The test is the manager: it writes topologies by hand and reads reports. A thread of its own for each agent makes it
+//! possible to freeze one as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, OptsBuilder};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use stanchion_agent::{Config, Identity};
+use stanchion_ha_core::{
+    ClusterName, InstanceName, MemberSettings, Millis, Report, ServerId, Settings, Topology, keys,
+};
+use stanchion_store::core::{KeyRange, Put, RangeQuery};
+use stanchion_store::server::{ListenUrl, Server, ServerOptions};
+use stanchion_store::{Options, Store};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// Waiting for a condition ends in failure after this long.
+const LONG: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(5);
+pub const PASSWORD: &str = "not a secret";
+
+/// A cluster of a few instances.
+pub struct Bench {
+    pub store: Store,
+    server: Option<Server>,
+    pub cluster: ClusterName,
+    agents: BTreeMap<InstanceName, Agent>,
+    pub interval: Millis,
+    endpoint: String,
+    directory: TempDir,
+}
+
+struct Agent {
+    address: IpAddr,
+    ports: (u16, u16),
+    running: Option<Running>,
+}
+
+struct Running {
+    stop: CancellationToken,
+    runtime: tokio::runtime::Handle,
+    thread: JoinHandle<()>,
+}
+
+/// An agent that does not run although it is there. It goes on when this is dropped.
+pub struct Frozen {
+    _thaw: SyncSender<()>,
+}
+
+pub fn name(ordinal: usize) -> InstanceName {
+    InstanceName::new(&format!("orders-{ordinal}")).unwrap()
+}
+
+pub fn names(ordinals: &[usize]) -> BTreeSet<InstanceName> {
+    ordinals.iter().map(|ordinal| name(*ordinal)).collect()
+}
+
+impl Bench {
+    /// Starts a store and this many agents; no topology is there yet.
+    pub async fn start(count: usize) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(Options::new(directory.path().join("store"))).unwrap();
+        let options = ServerOptions { client_urls: vec![ListenUrl::loopback(0)], ..ServerOptions::default() };
+        let server = Server::start(store.clone(), options).await.unwrap();
+        let endpoint = server.client_urls()[0].to_string();
+        make_certificates(&directory.path().join("tls"));
+        let secrets = directory.path().join("secrets");
+        std::fs::create_dir(&secrets).unwrap();
+        for file in ["root-password", "replication-password", "app-password"] {
+            std::fs::write(secrets.join(file), PASSWORD).unwrap();
+        }
+        let cluster = ClusterName::new("shop", "orders").unwrap();
+        let agents = BTreeMap::new();
+        let interval = Millis(400);
+        let mut bench = Self { store, server: Some(server), cluster, agents, interval, endpoint, directory };
+        bench.settings(count).await;
+        for ordinal in 0..count {
+            bench.launch(ordinal);
+        }
+        bench
+    }
+
+    /// Writes settings for this many instances.
+    pub async fn settings(&self, count: usize) {
+        let member = |ordinal| {
+            (name(ordinal), MemberSettings { server: ServerId(u32::try_from(ordinal).unwrap() + 1) })
+        };
+        let mut settings = Settings::new((0..count).map(member).collect());
+        settings.heartbeat_interval = self.interval;
+        self.put(keys::settings(&self.cluster), &settings).await;
+    }
+
+    /// Starts an agent, on the address and files that it had before, if any.
+    pub fn launch(&mut self, ordinal: usize) {
+        let count = u8::try_from(self.agents.len()).unwrap();
+        let agent = self.agents.entry(name(ordinal)).or_insert_with(|| {
+            let bytes = std::process::id().to_be_bytes();
+            let address = Ipv4Addr::new(127, bytes[2].max(1), bytes[3], 10 + count).into();
+            Agent { address, ports: free_ports(address), running: None }
+        });
+        assert!(agent.running.is_none(), "it runs");
+        let volume = self.directory.path().join(format!("orders-{ordinal}"));
+        std::fs::create_dir_all(&volume).unwrap();
+        let config = json!({
+            "cluster": "orders",
+            "store": { "endpoints": [self.endpoint] },
+            "dataDirectory": volume,
+            "secretsDirectory": self.directory.path().join("secrets"),
+            "tlsDirectory": self.directory.path().join("tls"),
+            "parameters": { "innodb_buffer_pool_size": "32M", "innodb_log_file_size": "16M" },
+            "databasePort": agent.ports.0,
+            "agentPort": agent.ports.1,
+            "database": "app",
+            "user": "app",
+            "graceSeconds": 20,
+        });
+        let config = Config::parse(&serde_json::to_vec(&config).unwrap()).unwrap();
+        let identity = Identity::new("shop", "orders", name(ordinal).as_str(), agent.address).unwrap();
+        let stop = CancellationToken::new();
+        let asked = stop.clone();
+        let (tell, told) = sync_channel(1);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            tell.send(runtime.handle().clone()).unwrap();
+            runtime.block_on(stanchion_agent::run(config, identity, asked)).unwrap();
+        });
+        agent.running = Some(Running { stop, runtime: told.recv().unwrap(), thread });
+    }
+
+    /// Asks an agent to end. It does so by itself.
+    pub fn ask_to_end(&self, ordinal: usize) {
+        self.running(ordinal).stop.cancel();
+    }
+
+    /// Waits until an agent that was asked to end has ended.
+    pub async fn ended(&mut self, ordinal: usize) {
+        let running = self.agents.get_mut(&name(ordinal)).unwrap().running.take().unwrap();
+        until("the agent ends", || async { running.thread.is_finished().then_some(()) }).await;
+        running.thread.join().unwrap();
+    }
+
+    /// Freezes an agent and its database, as when a machine stops for a while.
+    pub fn freeze(&self, ordinal: usize) -> Frozen {
+        let (thaw, thawed) = sync_channel::<()>(0);
+        self.running(ordinal).runtime.spawn(async move {
+            // Blocks the agent's only thread.
+            drop(thawed.recv());
+        });
+        self.signal(ordinal, Signal::STOP);
+        Frozen { _thaw: thaw }
+    }
+
+    /// Sends a signal to a database.
+    pub fn signal(&self, ordinal: usize, signal: Signal) {
+        kill_process(self.pid(ordinal).unwrap(), signal).unwrap();
+    }
+
+    /// Stops to serve the store.
+    pub async fn lose_store(&mut self) {
+        self.server.take().unwrap().stop().await;
+    }
+
+    fn running(&self, ordinal: usize) -> &Running {
+        self.agents[&name(ordinal)].running.as_ref().unwrap()
+    }
+
+    pub fn volume(&self, ordinal: usize) -> PathBuf {
+        self.directory.path().join(format!("orders-{ordinal}"))
+    }
+
+    /// Returns the process of a database, if one runs on these files.
+    pub fn pid(&self, ordinal: usize) -> Option<Pid> {
+        let volume = self.volume(ordinal);
+        let text = std::fs::read_to_string(volume.join("mariadb.pid")).ok()?;
+        let pid: i32 = text.trim().parse().ok()?;
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let ours = String::from_utf8_lossy(&line).contains(volume.to_str()?);
+        ours.then(|| Pid::from_raw(pid)).flatten()
+    }
+
+    /// Returns where an agent listens.
+    pub fn agent_address(&self, ordinal: usize) -> SocketAddr {
+        let agent = &self.agents[&name(ordinal)];
+        SocketAddr::new(agent.address, agent.ports.1)
+    }
+
+    pub fn tls(&self) -> PathBuf {
+        self.directory.path().join("tls")
+    }
+
+    async fn put(&self, key: String, value: &impl serde::Serialize) -> i64 {
+        let value = serde_json::to_vec(value).unwrap();
+        self.store
+            .put(Put { key: key.into(), value: value.into(), ..Put::default() })
+            .await
+            .unwrap()
+            .revision
+            .0
+    }
+
+    /// Writes a topology; returns its revision.
+    pub async fn want(&self, topology: &Topology) -> i64 {
+        self.put(keys::topology(&self.cluster), topology).await
+    }
+
+    /// Returns an instance's report.
+    pub async fn report(&self, ordinal: usize) -> Option<Report> {
+        let key = keys::report(&self.cluster, &name(ordinal));
+        let found = self.store.range(RangeQuery::new(KeyRange::One(key.into()))).await.unwrap();
+        found.kvs.first().map(|kv| serde_json::from_slice(&kv.value).unwrap())
+    }
+
+    /// Waits for a report of an instance.
+    pub async fn reports(&self, ordinal: usize, what: &str, is: impl Fn(&Report) -> bool) -> Report {
+        let deadline = Instant::now() + LONG;
+        loop {
+            let report = self.report(ordinal).await;
+            if let Some(report) = report.as_ref().filter(|report| is(report)) {
+                return report.clone();
+            }
+            assert!(Instant::now() < deadline, "orders-{ordinal} never reports {what}: {report:#?}");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Connects to a database as the application.
+    pub async fn client(&self, ordinal: usize) -> mysql_async::Result<Conn> {
+        let agent = &self.agents[&name(ordinal)];
+        let opts = OptsBuilder::default()
+            .ip_or_hostname(agent.address.to_string())
+            .tcp_port(agent.ports.0)
+            .prefer_socket(false)
+            .user(Some("app"))
+            .pass(Some(PASSWORD))
+            .db_name(Some("app"));
+        Conn::new(opts).await
+    }
+
+    /// Connects to a database as the application, once it can be.
+    pub async fn connect(&self, ordinal: usize) -> Conn {
+        until("the application can connect", || async { self.client(ordinal).await.ok() }).await
+    }
+
+    /// Connects to a database as its administrator.
+    pub async fn root(&self, ordinal: usize) -> Conn {
+        let socket = self.volume(ordinal).join("mariadb.sock").to_str().unwrap().to_owned();
+        let opts = OptsBuilder::default().socket(Some(socket)).prefer_socket(false).user(Some("root"));
+        Conn::new(opts).await.unwrap()
+    }
+
+    /// Returns the numbers in the test's table.
+    pub async fn rows(&self, ordinal: usize) -> Vec<u64> {
+        self.root(ordinal).await.query("SELECT number FROM app.numbers ORDER BY number").await.unwrap()
+    }
+
+    /// Waits until a database has exactly these numbers in the test's table.
+    pub async fn has_rows(&self, ordinal: usize, rows: &[u64]) {
+        until("the rows are there", || async { (self.rows(ordinal).await == rows).then_some(()) }).await;
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        for agent in self.agents.values_mut() {
+            if let Some(running) = &agent.running {
+                running.stop.cancel();
+            }
+        }
+        // Whatever state they are in, no database outlives its files.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let count = self.agents.len();
+        loop {
+            for ordinal in 0..count {
+                if let Some(pid) = self.pid(ordinal) {
+                    drop(kill_process(pid, Signal::KILL));
+                }
+            }
+            let ended =
+                |agent: &Agent| agent.running.as_ref().is_none_or(|running| running.thread.is_finished());
+            if self.agents.values().all(ended) || Instant::now() >= deadline {
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Waits until something is there.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
+    let deadline = Instant::now() + LONG;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "this does not come true: {what}");
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn free_ports(address: IpAddr) -> (u16, u16) {
+    let listen = || TcpListener::bind((address, 0)).unwrap();
+    let (one, other) = (listen(), listen());
+    (one.local_addr().unwrap().port(), other.local_addr().unwrap().port())
+}
+
+fn make_certificates(directory: &std::path::Path) {
+    std::fs::create_dir(directory).unwrap();
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(DnType::CommonName, "orders authority");
+    let ca_key = KeyPair::generate().unwrap();
+    let ca_certificate = ca.self_signed(&ca_key).unwrap();
+    let issuer = Issuer::new(ca, ca_key);
+    let mut leaf = CertificateParams::new(vec!["orders".to_owned()]).unwrap();
+    leaf.distinguished_name.push(DnType::CommonName, "orders");
+    leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    let key = KeyPair::generate().unwrap();
+    let certificate = leaf.signed_by(&key, &issuer).unwrap();
+    for (file, text) in
+        [("ca.crt", ca_certificate.pem()), ("tls.crt", certificate.pem()), ("tls.key", key.serialize_pem())]
+    {
+        std::fs::write(directory.join(file), text).unwrap();
+    }
+}
