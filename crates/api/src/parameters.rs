@@ -6,107 +6,96 @@
 
 use thiserror::Error;
 
-/// Options that the platform sets, or that would undo what failover relies on; in alphabetical order.
+/// Options that the platform sets, or that would undo what failover relies on; in alphabetical order. One with a star at
+/// its end stands for all that begin like it.
 pub const FORBIDDEN: &[&str] = &[
-    "autoset_my_cnf_dir",
+    "aria_log_dir_path",
     "basedir",
     "bind_address",
-    "binlog_commit_wait_count",
-    "binlog_commit_wait_usec",
+    "binlog_checksum",
+    "binlog_commit_wait_*",
     "binlog_do_db",
     "binlog_format",
     "binlog_ignore_db",
-    "binlog_row_image",
     "bootstrap",
     "chroot",
+    "console",
     "datadir",
-    "defaults_extra_file",
-    "defaults_file",
-    "defaults_group_suffix",
+    "defaults_*",
+    "encrypt_binlog",
     "enforce_storage_engine",
-    "gtid_domain_id",
-    "gtid_ignore_duplicates",
-    "gtid_pos_auto_engines",
-    "gtid_seq_no",
-    "gtid_strict_mode",
+    "extra_port",
+    "gdb",
+    "general_log_file",
+    "grant_tables",
+    "gtid_*",
+    "init_connect",
     "init_file",
     "init_rpl_role",
     "init_slave",
+    "innodb_data_file_path",
     "innodb_data_home_dir",
     "innodb_doublewrite",
+    "innodb_fast_shutdown",
     "innodb_flush_log_at_trx_commit",
     "innodb_force_recovery",
     "innodb_log_group_home_dir",
     "innodb_read_only",
+    "innodb_temp_data_file_path",
+    "innodb_tmpdir",
     "innodb_undo_directory",
+    "language",
+    "lc_messages_dir",
     "log_basename",
-    "log_bin",
-    "log_bin_index",
+    "log_bin*",
     "log_error",
     "log_slave_updates",
+    "log_tc",
     "master_info_file",
+    "master_retry_count",
+    "name_resolve",
+    "networking",
+    "old_mode",
     "pid_file",
-    "plugin_dir",
-    "plugin_load",
-    "plugin_load_add",
-    "plugin_maturity",
+    "plugin_*",
     "port",
     "read_only",
-    "relay_log",
-    "relay_log_index",
-    "relay_log_info_file",
-    "relay_log_purge",
-    "relay_log_recovery",
-    "replicate_do_db",
-    "replicate_do_table",
-    "replicate_events_marked_for_skip",
-    "replicate_ignore_db",
-    "replicate_ignore_table",
-    "replicate_rewrite_db",
-    "replicate_same_server_id",
-    "replicate_wild_do_table",
-    "replicate_wild_ignore_table",
-    "report_host",
-    "report_password",
-    "report_port",
-    "report_user",
-    "rpl_semi_sync_master_enabled",
-    "rpl_semi_sync_master_timeout",
-    "rpl_semi_sync_master_wait_no_slave",
-    "rpl_semi_sync_master_wait_point",
-    "rpl_semi_sync_slave_delay_master",
-    "rpl_semi_sync_slave_enabled",
-    "rpl_semi_sync_slave_kill_conn_timeout",
+    "relay_log*",
+    "replicate_*",
+    "report_*",
+    "rpl_semi_sync_*",
+    "safe_mode",
+    "safe_user_create",
     "server_id",
     "slave_exec_mode",
     "slave_load_tmpdir",
     "slave_net_timeout",
+    "slave_parallel_mode",
+    "slave_run_triggers_for_rbr",
     "slave_skip_errors",
+    "slave_sql_verify_checksum",
+    "slave_start",
+    "slave_transaction_retr*",
+    "slow_query_log_file",
     "socket",
     "sql_log_bin",
-    "ssl_ca",
-    "ssl_capath",
-    "ssl_cert",
-    "ssl_cipher",
-    "ssl_crl",
-    "ssl_crlpath",
-    "ssl_key",
+    "ssl*",
+    "symbolic_links",
     "sync_binlog",
     "sync_master_info",
-    "sync_relay_log",
-    "sync_relay_log_info",
+    "sync_relay_log*",
     "tc_heuristic_recover",
-    "tls_version",
     "tmpdir",
     "unix_socket",
     "user",
-    "wsrep_cluster_address",
-    "wsrep_on",
-    "wsrep_provider",
+    "wsrep*",
 ];
 
 /// Words that may stand in front of an option's name and change what it means.
-pub(crate) const PREFIXES: &[&str] = &["disable_", "enable_", "loose_", "maximum_", "skip_"];
+pub(crate) const PREFIXES: &[&str] = &["autoset_", "disable_", "enable_", "loose_", "maximum_", "skip_"];
+
+/// Options that are whole, though others that are refused begin like them.
+pub(crate) const WHOLE: &[&str] = &["general_log", "old", "slow_query_log"];
 
 /// The longest name of an option; the server's own are shorter.
 const LONGEST_NAME: usize = 64;
@@ -139,7 +128,7 @@ pub enum ParameterError {
         forbidden: &'static str,
     },
     /// The value cannot stand in an option file.
-    #[error("the value of {name:?} has control characters, or more than {LONGEST_VALUE} bytes")]
+    #[error("the value of {name:?} has quotes, control characters, or more than {LONGEST_VALUE} bytes")]
     Value {
         /// Whose.
         name: String,
@@ -157,13 +146,20 @@ pub fn check_parameter(name: &str, value: &str) -> Result<(), ParameterError> {
     if let Some(prefix) = PREFIXES.iter().find(|prefix| name.starts_with(**prefix)) {
         return Err(ParameterError::Prefix { name: name.to_owned(), prefix });
     }
-    if let Some(forbidden) = FORBIDDEN.iter().find(|forbidden| forbidden.starts_with(name)) {
+    if let Some(forbidden) = FORBIDDEN.iter().find(|forbidden| is_refused(name, forbidden)) {
         return Err(ParameterError::Forbidden { name: name.to_owned(), forbidden });
     }
-    if value.len() > LONGEST_VALUE || value.chars().any(char::is_control) {
+    if value.len() > LONGEST_VALUE || value.chars().any(|c| c.is_control() || matches!(c, '"' | '\'')) {
         return Err(ParameterError::Value { name: name.to_owned() });
     }
     Ok(())
+}
+
+/// Returns whether a name is a refused option, or could be taken for one.
+fn is_refused(name: &str, forbidden: &str) -> bool {
+    let family = forbidden.strip_suffix('*');
+    let whole = family.unwrap_or(forbidden);
+    family.is_some_and(|family| name.starts_with(family)) || whole.starts_with(name) && !WHOLE.contains(&name)
 }
 
 #[cfg(test)]
@@ -172,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_failover_relies_on_is_refused_under_every_name() {
-        for name in ["server_id", "server_i", "ssl", "read_only", "log_bin"] {
+        for name in ["server_id", "server_i", "ssl", "ssl_ca", "read_only", "log_bin", "gtid_strict_mode"] {
             let error = check_parameter(name, "1").expect_err(name);
             assert!(matches!(error, ParameterError::Forbidden { .. }), "{error}");
         }
@@ -184,13 +180,17 @@ mod tests {
             let error = check_parameter(name, "1").expect_err(name);
             assert!(matches!(error, ParameterError::Prefix { .. }), "{error}");
         }
-        let error = check_parameter("sql_mode", "x\nserver_id=1").expect_err("a line break");
-        assert!(matches!(error, ParameterError::Value { .. }), "{error}");
+        for value in ["x\nserver_id=1", "it's"] {
+            let error = check_parameter("sql_mode", value).expect_err(value);
+            assert!(matches!(error, ParameterError::Value { .. }), "{error}");
+        }
     }
 
     #[test]
     fn others_are_taken() {
-        for name in ["innodb_buffer_pool_size", "max_connections", "sql_mode", "slave_parallel_threads"] {
+        for name in
+            ["innodb_buffer_pool_size", "max_connections", "sql_mode", "slow_query_log", "max_binlog_size"]
+        {
             assert_eq!(check_parameter(name, "1"), Ok(()), "{name}");
         }
     }

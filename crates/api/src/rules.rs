@@ -6,7 +6,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 
-use crate::parameters::{FORBIDDEN, PREFIXES};
+use crate::parameters::{FORBIDDEN, PREFIXES, WHOLE};
 
 /// Rules by the field that they are about, as property names from the root; the empty path is the root.
 pub(crate) fn rules() -> Vec<(&'static [&'static str], ValidationRule)> {
@@ -105,7 +105,8 @@ fn durations() -> Vec<(&'static [&'static str], ValidationRule)> {
 fn parameters() -> Vec<(&'static [&'static str], ValidationRule)> {
     let path: &'static [&'static str] = &["spec", "engine", "parameters"];
     let starts: Vec<String> = PREFIXES.iter().map(|prefix| format!("!k.startsWith('{prefix}')")).collect();
-    let quoted: Vec<String> = FORBIDDEN.iter().map(|option| format!("'{option}'")).collect();
+    let all = list(FORBIDDEN.iter().map(|option| option.trim_end_matches('*')));
+    let whole = list(FORBIDDEN.iter().chain(WHOLE).copied());
     let mut rules = vec![
         (
             path,
@@ -118,14 +119,14 @@ fn parameters() -> Vec<(&'static [&'static str], ValidationRule)> {
             path,
             rule(
                 &format!("self.all(k, {})", starts.join(" && ")),
-                "options are written without disable_, enable_, loose_, maximum_ or skip_ in front: write the option \
+                "options are written without autoset_, disable_, enable_, loose_, maximum_ or skip_ in front: write the option \
                  itself with ON, OFF or its value",
             ),
         ),
         (
             path,
             rule(
-                &format!("self.all(k, k in [{0}] || ![{0}].exists(f, f.startsWith(k)))", quoted.join(", ")),
+                &format!("self.all(k, k in {whole} || !{all}.exists(f, f.startsWith(k)))"),
                 "options are written by their whole names: one of these is only the beginning of an option that \
                  Stanchion sets",
             ),
@@ -133,7 +134,11 @@ fn parameters() -> Vec<(&'static [&'static str], ValidationRule)> {
     ];
     let forbidden = FORBIDDEN.iter().map(|option| {
         let message = format!("{option} cannot be set: Stanchion sets it, or failover relies on how it is");
-        (path, rule(&format!("!('{option}' in self)"), &message))
+        let expression = match option.strip_suffix('*') {
+            Some(family) => format!("self.all(k, !k.startsWith('{family}'))"),
+            None => format!("!('{option}' in self)"),
+        };
+        (path, rule(&expression, &message))
     });
     rules.extend(forbidden);
     rules
@@ -141,4 +146,10 @@ fn parameters() -> Vec<(&'static [&'static str], ValidationRule)> {
 
 fn rule(rule: &str, message: &str) -> ValidationRule {
     ValidationRule { rule: rule.to_owned(), message: Some(message.to_owned()), ..ValidationRule::default() }
+}
+
+/// Writes a list as an expression does.
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = words.map(|word| format!("'{word}'")).collect();
+    format!("[{}]", quoted.join(", "))
 }

@@ -24,7 +24,7 @@ pub struct EngineSpec {
     /// failover depends on are set by Stanchion and refused here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 100, "additionalProperties" = {
-        "type": "string", "maxLength": 1024, "pattern": r"^[^\x00-\x1f\x7f]*$",
+        "type": "string", "maxLength": 1024, "pattern": r#"^[^\x00-\x1f\x7f"']*$"#,
     }))]
     pub parameters: BTreeMap<String, String>,
 }

@@ -53,7 +53,7 @@ fn all_problems_are_told_at_once() {
             "spec.engine.version: \"11.4\" is not supported; 10.11 is",
             "spec.engine.parameters: \"server_id\" cannot be set: Stanchion sets server_id, or failover relies on how \
              it is",
-            "spec.engine.parameters: the value of \"sql_mode\" has control characters, or more than 1024 bytes",
+            "spec.engine.parameters: the value of \"sql_mode\" has quotes, control characters, or more than 1024 bytes",
             "spec.storage.size: \"0\" is no size of a volume; write it like 10Gi",
             "spec.database.name: \"mysql\" cannot be used",
             "spec.database.user: \"replication_1\" cannot be used",

@@ -44,7 +44,8 @@ async fn what_cannot_work_is_refused_with_a_sentence() -> Result<()> {
         ("orders", parameters("server_id", "7"), "server_id cannot be set"),
         ("orders", parameters("server_i", "7"), "only the beginning of an option"),
         ("orders", parameters("server-id", "7"), "in lower case and with underscores"),
-        ("orders", parameters("skip_log_bin", "1"), "without disable_, enable_"),
+        ("orders", parameters("gtid_domain_id", "7"), "gtid_* cannot be set"),
+        ("orders", parameters("skip_log_bin", "1"), "without autoset_, disable_"),
         ("orders", parameters("sql_mode", "a\nserver_id=7"), "should match"),
         ("orders", json!({"instances": 0}), "greater than or equal to 1"),
         ("orders", json!({"instances": 10}), "less than or equal to 9"),
@@ -76,7 +77,7 @@ async fn what_was_made_cannot_be_unmade() -> Result<()> {
     let spec = json!({
         "paused": true, "storage": {"size": "2Gi", "storageClassName": "fast"},
         "failover": {"preferredInstance": "orders-2"},
-        "engine": {"parameters": {"max_connections": "500"}},
+        "engine": {"parameters": {"max_connections": "500", "slow_query_log": "ON"}},
     });
     cluster.create("orders", &spec).await?;
     let cases = [
