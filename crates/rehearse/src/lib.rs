@@ -20,6 +20,7 @@ pub mod faults;
 pub mod load;
 mod mariadb;
 mod record;
+mod seconds;
 pub mod statement;
 mod summary;
 mod target;

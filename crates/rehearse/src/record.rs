@@ -51,8 +51,10 @@ pub struct Seen {
     /// What the client was told.
     pub what: String,
     /// When first.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub first: Duration,
     /// When last.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub last: Duration,
     /// How often.
     pub count: u64,
@@ -62,6 +64,7 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mark {
     /// When.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub at: Duration,
     /// What.
     pub what: String,
@@ -71,8 +74,10 @@ pub struct Mark {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
     /// The last acknowledgement before, or the beginning of the record.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub start: Duration,
     /// The first acknowledgement after, or the end of the record.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub end: Duration,
     /// The row whose acknowledgement ended it; none if the record ends with it.
     pub ended_by: Option<u64>,
@@ -93,12 +98,16 @@ pub struct Latency {
     /// Of how many rows.
     pub rows: usize,
     /// Half of them took no longer.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub p50: Duration,
     /// 95 of 100 took no longer.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub p95: Duration,
     /// 99 of 100 took no longer.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub p99: Duration,
     /// None took longer.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub max: Duration,
 }
 

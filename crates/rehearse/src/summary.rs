@@ -15,8 +15,10 @@ pub struct Summary {
     /// Whose rows.
     pub run: RunId,
     /// When it began, since the Unix epoch.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub began: Duration,
     /// For how long rows were written.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub lasted: Duration,
     /// How many rows were sent.
     pub sent: usize,

@@ -10,6 +10,7 @@ use super::LoadError;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Sample {
     /// When it ended, since the load began.
+    #[serde(serialize_with = "crate::seconds::serialize")]
     pub at: Duration,
     /// Transactions per second.
     pub transactions: f64,

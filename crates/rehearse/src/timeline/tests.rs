@@ -35,3 +35,12 @@ fn what_happened_before_the_record_is_put_at_its_beginning() {
     record.remark(SystemTime::UNIX_EPOCH, "long ago");
     assert_eq!(record.marks, [Mark { at: Duration::ZERO, what: "long ago".to_owned() }]);
 }
+
+#[test]
+fn times_in_json_are_seconds() {
+    let mut record = Record::new(RunId::random());
+    record.marks.push(Mark { at: Duration::from_micros(1_500_001), what: "here".to_owned() });
+    record.ended = Duration::from_secs(2);
+    let json = serde_json::to_value(Summary::of(&record, Verdict::default())).expect("it is JSON");
+    assert_eq!((&json["marks"][0]["at"], &json["lasted"]), (&1.500_001.into(), &2.0.into()));
+}
