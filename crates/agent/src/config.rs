@@ -50,6 +50,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// The data volume.
     pub data_directory: PathBuf,
+    /// The volume for temporary files, if it is another.
+    pub temporary_directory: Option<PathBuf>,
     /// Where the passwords are: `root-password`, `replication-password`, `app-password`.
     pub secrets_directory: PathBuf,
     /// Where the certificates are: `ca.crt`, `tls.crt`, `tls.key`.
@@ -123,6 +125,7 @@ impl Config {
         let cluster = fields.required("cluster");
         let store: Option<Map<String, Value>> = fields.required("store");
         let data_directory = fields.required("dataDirectory");
+        let temporary_directory = fields.optional("temporaryDirectory");
         let secrets_directory = fields.optional("secretsDirectory").unwrap_or_else(|| SECRETS.into());
         let tls_directory = fields.optional("tlsDirectory").unwrap_or_else(|| TLS.into());
         let parameters = fields.optional("parameters").unwrap_or_default();
@@ -140,6 +143,7 @@ impl Config {
             cluster: cluster?,
             store: store?,
             data_directory: data_directory?,
+            temporary_directory,
             secrets_directory,
             tls_directory,
             parameters,

@@ -90,6 +90,10 @@ impl Hands {
         log: mpsc::Sender<String>,
     ) -> Result<Self, ConfigError> {
         let layout = Layout::new(&config.data_directory);
+        let layout = match &config.temporary_directory {
+            Some(directory) => layout.with_temporary(directory),
+            None => layout,
+        };
         let address = SocketAddr::new(identity.address, config.database_port);
         let tls = mariadb::Tls {
             ca: config.tls_directory.join("ca.crt"),

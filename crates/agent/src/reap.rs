@@ -67,6 +67,7 @@ mod tests {
 
     #[test]
     fn who_is_dead_twice_is_buried() {
+        #[expect(clippy::zombie_processes, reason = "that it becomes one is the point")]
         let child = Command::new("true").spawn().expect("it starts");
         let pid = i32::try_from(child.id()).expect("a pid");
         let deadline = Instant::now() + Duration::from_secs(20);

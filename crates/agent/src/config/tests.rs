@@ -17,7 +17,7 @@ fn a_file_of_the_operator_is_read() {
     let config = Config::parse(FULL.as_bytes()).expect("it is in order");
     assert_eq!(config.cluster, "orders");
     assert_eq!(config.database_port, 3307);
-    assert_eq!(config.grace, Duration::from_secs(60));
+    assert_eq!(config.grace, Duration::from_mins(1));
     assert_eq!(config.tls_directory, Path::new(TLS));
     assert_eq!(config.parameters["innodb_buffer_pool_size"], "128M");
     assert_eq!(config.store.tls.expect("it has TLS").authority, Path::new("/s/ca.crt"));

@@ -4,16 +4,23 @@
 //! possible to freeze one as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::{BodyExt as _, Empty};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, OptsBuilder};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 use stanchion_agent::{Config, Identity};
 use stanchion_ha_core::{
@@ -23,20 +30,22 @@ use stanchion_store::core::{KeyRange, Put, RangeQuery};
 use stanchion_store::server::{ListenUrl, Server, ServerOptions};
 use stanchion_store::{Options, Store};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 /// Waiting for a condition ends in failure after this long.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(5);
-pub const PASSWORD: &str = "not a secret";
+pub(crate) const PASSWORD: &str = "not a secret";
 
 /// A cluster of a few instances.
-pub struct Bench {
-    pub store: Store,
+pub(crate) struct Bench {
+    pub(crate) store: Store,
     server: Option<Server>,
-    pub cluster: ClusterName,
+    pub(crate) cluster: ClusterName,
     agents: BTreeMap<InstanceName, Agent>,
-    pub interval: Millis,
+    pub(crate) interval: Millis,
     endpoint: String,
     directory: TempDir,
 }
@@ -54,21 +63,21 @@ struct Running {
 }
 
 /// An agent that does not run although it is there. It goes on when this is dropped.
-pub struct Frozen {
+pub(crate) struct Frozen {
     _thaw: SyncSender<()>,
 }
 
-pub fn name(ordinal: usize) -> InstanceName {
+pub(crate) fn name(ordinal: usize) -> InstanceName {
     InstanceName::new(&format!("orders-{ordinal}")).unwrap()
 }
 
-pub fn names(ordinals: &[usize]) -> BTreeSet<InstanceName> {
+pub(crate) fn names(ordinals: &[usize]) -> BTreeSet<InstanceName> {
     ordinals.iter().map(|ordinal| name(*ordinal)).collect()
 }
 
 impl Bench {
     /// Starts a store and this many agents; no topology is there yet.
-    pub async fn start(count: usize) -> Self {
+    pub(crate) async fn start(count: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(Options::new(directory.path().join("store"))).unwrap();
         let options = ServerOptions { client_urls: vec![ListenUrl::loopback(0)], ..ServerOptions::default() };
@@ -92,7 +101,7 @@ impl Bench {
     }
 
     /// Writes settings for this many instances.
-    pub async fn settings(&self, count: usize) {
+    pub(crate) async fn settings(&self, count: usize) {
         let member = |ordinal| {
             (name(ordinal), MemberSettings { server: ServerId(u32::try_from(ordinal).unwrap() + 1) })
         };
@@ -102,7 +111,7 @@ impl Bench {
     }
 
     /// Starts an agent, on the address and files that it had before, if any.
-    pub fn launch(&mut self, ordinal: usize) {
+    pub(crate) fn launch(&mut self, ordinal: usize) {
         let count = u8::try_from(self.agents.len()).unwrap();
         let agent = self.agents.entry(name(ordinal)).or_insert_with(|| {
             let bytes = std::process::id().to_be_bytes();
@@ -139,35 +148,35 @@ impl Bench {
     }
 
     /// Asks an agent to end. It does so by itself.
-    pub fn ask_to_end(&self, ordinal: usize) {
+    pub(crate) fn ask_to_end(&self, ordinal: usize) {
         self.running(ordinal).stop.cancel();
     }
 
     /// Waits until an agent that was asked to end has ended.
-    pub async fn ended(&mut self, ordinal: usize) {
+    pub(crate) async fn ended(&mut self, ordinal: usize) {
         let running = self.agents.get_mut(&name(ordinal)).unwrap().running.take().unwrap();
         until("the agent ends", || async { running.thread.is_finished().then_some(()) }).await;
         running.thread.join().unwrap();
     }
 
     /// Freezes an agent and its database, as when a machine stops for a while.
-    pub fn freeze(&self, ordinal: usize) -> Frozen {
+    pub(crate) fn freeze(&self, ordinal: usize) -> Frozen {
         let (thaw, thawed) = sync_channel::<()>(0);
         self.running(ordinal).runtime.spawn(async move {
-            // Blocks the agent's only thread.
-            drop(thawed.recv());
+            // Blocks the agent's only thread, until the other end is gone.
+            thawed.recv().expect_err("nothing is sent");
         });
         self.signal(ordinal, Signal::STOP);
         Frozen { _thaw: thaw }
     }
 
     /// Sends a signal to a database.
-    pub fn signal(&self, ordinal: usize, signal: Signal) {
+    pub(crate) fn signal(&self, ordinal: usize, signal: Signal) {
         kill_process(self.pid(ordinal).unwrap(), signal).unwrap();
     }
 
     /// Stops to serve the store.
-    pub async fn lose_store(&mut self) {
+    pub(crate) async fn lose_store(&mut self) {
         self.server.take().unwrap().stop().await;
     }
 
@@ -175,12 +184,12 @@ impl Bench {
         self.agents[&name(ordinal)].running.as_ref().unwrap()
     }
 
-    pub fn volume(&self, ordinal: usize) -> PathBuf {
+    pub(crate) fn volume(&self, ordinal: usize) -> PathBuf {
         self.directory.path().join(format!("orders-{ordinal}"))
     }
 
     /// Returns the process of a database, if one runs on these files.
-    pub fn pid(&self, ordinal: usize) -> Option<Pid> {
+    pub(crate) fn pid(&self, ordinal: usize) -> Option<Pid> {
         let volume = self.volume(ordinal);
         let text = std::fs::read_to_string(volume.join("mariadb.pid")).ok()?;
         let pid: i32 = text.trim().parse().ok()?;
@@ -189,14 +198,39 @@ impl Bench {
         ours.then(|| Pid::from_raw(pid)).flatten()
     }
 
-    /// Returns where an agent listens.
-    pub fn agent_address(&self, ordinal: usize) -> SocketAddr {
+    /// Asks an agent over HTTPS, with the cluster's certificate or with none. Returns status and text.
+    pub(crate) async fn ask(
+        &self,
+        ordinal: usize,
+        path: &str,
+        with_certificate: bool,
+    ) -> (StatusCode, String) {
         let agent = &self.agents[&name(ordinal)];
-        SocketAddr::new(agent.address, agent.ports.1)
-    }
-
-    pub fn tls(&self) -> PathBuf {
-        self.directory.path().join("tls")
+        let tls = self.directory.path().join("tls");
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(tls.join("ca.crt")).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider);
+        let client = client.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let client = if with_certificate {
+            let chain = vec![CertificateDer::from_pem_file(tls.join("tls.crt")).unwrap()];
+            let key = PrivateKeyDer::from_pem_file(tls.join("tls.key")).unwrap();
+            client.with_client_auth_cert(chain, key).unwrap()
+        } else {
+            client.with_no_client_auth()
+        };
+        let stream = TcpStream::connect((agent.address, agent.ports.1)).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(client));
+        let stream = connector.connect(ServerName::try_from("orders").unwrap(), stream).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let request = http::Request::get(path).header("host", "orders");
+        let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+        let status = answer.status();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        connection.abort();
+        (status, String::from_utf8_lossy(&body).into_owned())
     }
 
     async fn put(&self, key: String, value: &impl serde::Serialize) -> i64 {
@@ -210,19 +244,19 @@ impl Bench {
     }
 
     /// Writes a topology; returns its revision.
-    pub async fn want(&self, topology: &Topology) -> i64 {
+    pub(crate) async fn want(&self, topology: &Topology) -> i64 {
         self.put(keys::topology(&self.cluster), topology).await
     }
 
     /// Returns an instance's report.
-    pub async fn report(&self, ordinal: usize) -> Option<Report> {
+    pub(crate) async fn report(&self, ordinal: usize) -> Option<Report> {
         let key = keys::report(&self.cluster, &name(ordinal));
         let found = self.store.range(RangeQuery::new(KeyRange::One(key.into()))).await.unwrap();
         found.kvs.first().map(|kv| serde_json::from_slice(&kv.value).unwrap())
     }
 
     /// Waits for a report of an instance.
-    pub async fn reports(&self, ordinal: usize, what: &str, is: impl Fn(&Report) -> bool) -> Report {
+    pub(crate) async fn reports(&self, ordinal: usize, what: &str, is: impl Fn(&Report) -> bool) -> Report {
         let deadline = Instant::now() + LONG;
         loop {
             let report = self.report(ordinal).await;
@@ -235,7 +269,7 @@ impl Bench {
     }
 
     /// Connects to a database as the application.
-    pub async fn client(&self, ordinal: usize) -> mysql_async::Result<Conn> {
+    pub(crate) async fn client(&self, ordinal: usize) -> mysql_async::Result<Conn> {
         let agent = &self.agents[&name(ordinal)];
         let opts = OptsBuilder::default()
             .ip_or_hostname(agent.address.to_string())
@@ -248,24 +282,24 @@ impl Bench {
     }
 
     /// Connects to a database as the application, once it can be.
-    pub async fn connect(&self, ordinal: usize) -> Conn {
+    pub(crate) async fn connect(&self, ordinal: usize) -> Conn {
         until("the application can connect", || async { self.client(ordinal).await.ok() }).await
     }
 
     /// Connects to a database as its administrator.
-    pub async fn root(&self, ordinal: usize) -> Conn {
+    pub(crate) async fn root(&self, ordinal: usize) -> Conn {
         let socket = self.volume(ordinal).join("mariadb.sock").to_str().unwrap().to_owned();
         let opts = OptsBuilder::default().socket(Some(socket)).prefer_socket(false).user(Some("root"));
         Conn::new(opts).await.unwrap()
     }
 
     /// Returns the numbers in the test's table.
-    pub async fn rows(&self, ordinal: usize) -> Vec<u64> {
+    pub(crate) async fn rows(&self, ordinal: usize) -> Vec<u64> {
         self.root(ordinal).await.query("SELECT number FROM app.numbers ORDER BY number").await.unwrap()
     }
 
     /// Waits until a database has exactly these numbers in the test's table.
-    pub async fn has_rows(&self, ordinal: usize, rows: &[u64]) {
+    pub(crate) async fn has_rows(&self, ordinal: usize, rows: &[u64]) {
         until("the rows are there", || async { (self.rows(ordinal).await == rows).then_some(()) }).await;
     }
 }
@@ -283,7 +317,8 @@ impl Drop for Bench {
         loop {
             for ordinal in 0..count {
                 if let Some(pid) = self.pid(ordinal) {
-                    drop(kill_process(pid, Signal::KILL));
+                    // It may be gone already.
+                    kill_process(pid, Signal::KILL).unwrap_or_default();
                 }
             }
             let ended =
@@ -297,7 +332,7 @@ impl Drop for Bench {
 }
 
 /// Waits until something is there.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn() -> F) -> T {
     let deadline = Instant::now() + LONG;
     loop {
         if let Some(found) = look().await {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use mysql_async::prelude::Queryable as _;
 use rustix::process::Signal;
 use stanchion_ha_core::{
@@ -286,4 +287,36 @@ async fn a_primary_that_sees_nobody_ends_its_database_and_waits() {
     bench.signal(1, Signal::KILL);
     until("the primary is ended", || async { bench.pid(0).is_none().then_some(()) }).await;
     drop(follower);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_endpoint_tells_everybody_of_health_and_members_of_the_rest() {
+    let (bench, _topology) = form(2).await;
+    for ordinal in 0..2 {
+        assert_eq!(bench.ask(ordinal, "/livez", false).await.0, StatusCode::OK);
+        until("it is ready", || async {
+            (bench.ask(ordinal, "/readyz", false).await.0 == StatusCode::OK).then_some(())
+        })
+        .await;
+        for path in ["/metrics", "/copy"] {
+            assert_eq!(bench.ask(ordinal, path, false).await.0, StatusCode::FORBIDDEN);
+        }
+        assert_eq!(bench.ask(ordinal, "/", true).await.0, StatusCode::NOT_FOUND);
+    }
+    let (status, metrics) = bench.ask(0, "/metrics", true).await;
+    assert_eq!(status, StatusCode::OK);
+    for line in [
+        "stanchion_agent_role{role=\"primary\"} 1",
+        "stanchion_agent_term 1",
+        "stanchion_agent_database_starts_total 1",
+        "mariadb_up 1",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in {metrics}");
+    }
+    bench.signal(1, Signal::STOP);
+    until("it is not ready", || async {
+        (bench.ask(1, "/readyz", false).await.0 == StatusCode::SERVICE_UNAVAILABLE).then_some(())
+    })
+    .await;
+    assert_eq!(bench.ask(1, "/livez", false).await.0, StatusCode::OK, "the agent is not the database");
 }
