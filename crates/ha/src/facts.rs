@@ -59,9 +59,9 @@ mod tests {
             json!({"phase": "Running", "containerStatuses": [
             {"name": "mariadb", "state": state, "image": "", "imageID": "", "ready": false, "restartCount": 0}]})
         };
-        assert_eq!(read(&container(&json!({"running": {}}))), Pod::Running);
+        assert_eq!(read(&container(json!({"running": {}}))), Pod::Running);
         assert!(matches!(
-            read(&container(&json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}))),
+            read(&container(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}))),
             Pod::Ended(text) if text.contains("137") && text.contains("OOMKilled")
         ));
         assert!(

@@ -26,7 +26,8 @@ pub struct Row {
     #[serde(default)]
     pub package: Option<String>,
     /// Further directories in which it is looked for, and which are put before the container's `PATH`. `*` stands
-    /// for any one directory; of several, the last one in order counts.
+    /// for any one directory; of several, the last one in order counts. Where the program is a path, its directory is put
+    /// there if it is among these.
     #[serde(default)]
     pub directories: Vec<String>,
     /// What stands before the arguments.

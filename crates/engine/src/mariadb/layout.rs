@@ -6,12 +6,20 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     root: PathBuf,
+    /// The volume for temporary files, if it is another.
+    temporary: Option<PathBuf>,
 }
 
 impl Layout {
     /// Lays out the volume mounted at `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), temporary: None }
+    }
+
+    /// Has temporary files on a volume of their own, mounted at `directory`.
+    #[must_use]
+    pub fn with_temporary(self, directory: impl Into<PathBuf>) -> Self {
+        Self { temporary: Some(directory.into()), ..self }
     }
 
     /// Returns the mount point of the volume.
@@ -46,7 +54,8 @@ impl Layout {
 
     /// Returns the directory for temporary files; it is emptied before each start.
     pub fn temporary(&self) -> PathBuf {
-        self.root.join("tmp")
+        // Not the mount point itself, which cannot be emptied by taking it away.
+        self.temporary.as_ref().map_or_else(|| self.root.join("tmp"), |volume| volume.join("mariadb"))
     }
 
     /// Returns the Unix socket of the server.

@@ -10,7 +10,10 @@ pub(super) const USUAL: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 /// Finds a program by its name or path; the second part is the further directory that it is in, if it is in one.
 pub(super) fn find(program: &str, directories: &[String]) -> Option<(String, Option<String>)> {
     if program.contains('/') {
-        return is_executable(Path::new(program)).then(|| (program.to_owned(), None));
+        let path = Path::new(program);
+        let parent = path.parent().and_then(Path::to_str);
+        let further = parent.filter(|parent| directories.iter().any(|directory| directory == parent));
+        return is_executable(path).then(|| (program.to_owned(), further.map(ToOwned::to_owned)));
     }
     for directory in USUAL.split(':') {
         let path = Path::new(directory).join(program);
