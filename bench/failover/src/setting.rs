@@ -8,6 +8,7 @@ use crate::args::Args;
 
 /// What was measured, where.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Setting {
     pub(crate) machine: String,
     /// Before the first subject was started.

@@ -72,6 +72,7 @@ pub struct Mark {
 
 /// A time without an acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Gap {
     /// The last acknowledgement before, or the beginning of the record.
     #[serde(serialize_with = "crate::seconds::serialize")]

@@ -54,6 +54,7 @@ impl fmt::Display for Numbers {
 
 /// How what is stored compares with what was acknowledged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// Rows that were acknowledged.
     pub acknowledged: usize,

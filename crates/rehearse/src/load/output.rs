@@ -27,6 +27,7 @@ impl Sample {
 
 /// What a run measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Throughput {
     /// Transactions per second.
     pub transactions: f64,
