@@ -7,15 +7,16 @@ use std::time::Duration;
 use stanchion_ha_core::Position;
 use tokio::io::{AsyncRead, AsyncWriteExt as _};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::CopyError;
-use crate::mariadb::config::Config;
+use crate::mariadb::config::{Config, Recovery};
 use crate::mariadb::files::{self, FilesError};
 use crate::mariadb::initialize::path_option;
 use crate::mariadb::instance::Instance;
 use crate::mariadb::layout::Layout;
 use crate::mariadb::process::Process;
-use crate::mariadb::program::{Program, ProgramError, end_of};
+use crate::mariadb::program::{self, Program, ProgramError, end_of};
 
 /// Where a copy says where its source's binary log was: file, offset, and position in the stream of transactions. The newer
 /// name first.
@@ -101,6 +102,9 @@ impl Restore {
         let is_there =
             |name: &&str| fs::metadata(self.making.data().join(name)).is_ok_and(|file| file.len() > 0);
         let followed = FOLLOWED.iter().any(is_there);
+        if followed {
+            self.roll_back_prepared(config).await?;
+        }
         let (log, mut lines) = mpsc::channel(64);
         let print = async move {
             while let Some(line) = lines.recv().await {
@@ -120,5 +124,21 @@ impl Restore {
             if ended.is_orderly() { Ok(begun) } else { Err(CopyError::Ended(ended)) }
         };
         tokio::join!(begin, print).0
+    }
+
+    /// Rolls back what was prepared and not committed: a replica that applies is not held up for the copy as clients are, and
+    /// without its binary log a server does not know what to do with such transactions. They come again from the primary.
+    ///
+    /// The server does that and ends with a failure, whatever comes of it; the next start tells.
+    async fn roll_back_prepared(&self, config: &Config) -> Result<(), CopyError> {
+        let options = config.render(&self.making, Recovery::Keep, &program::user()?, true);
+        files::write(&self.making.option_file(), &options)?;
+        let mut command = Program::Server.command()?;
+        command.arg(path_option("--defaults-file", &self.making.option_file()));
+        command.arg("--tc-heuristic-recover=ROLLBACK");
+        match timeout(START, Program::Server.run(command, None)).await {
+            Ok(Ok(_) | Err(ProgramError::Failed { .. })) | Err(_) => Ok(()),
+            Ok(Err(error)) => Err(error.into()),
+        }
     }
 }
