@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 pub(crate) use self::error::HandError;
 use crate::config::Config;
 use crate::identity::Identity;
-use crate::marker::Marker;
+use crate::marker::{Marker, MarkerError};
 use crate::supervisor::Launched;
 use crate::tls::Certificates;
 
@@ -50,10 +50,12 @@ struct Inner {
     marker: Marker,
     /// Whether the marker is set; read once, so that nobody waits for a disk to know.
     wrote: AtomicBool,
-    /// The marker that says: this volume was lost, and others count on what was on it.
+    /// The marker that says: something was lost that others count on.
     lost: Marker,
     /// Whether the database writes under another number than its instance's.
     numbered: AtomicBool,
+    /// Whether a copy is being put in place, which is not to be given up half-way.
+    installing: AtomicBool,
     log: mpsc::Sender<String>,
 }
 
@@ -62,7 +64,7 @@ struct Inner {
 pub(crate) struct Prepared {
     /// What they say.
     pub(crate) offline: Offline,
-    /// Whether they were made in place of some that are gone, and that others count on.
+    /// Whether something is gone that others count on: all files, or what was not yet on the disk when the machine went down.
     pub(crate) lost: bool,
 }
 
@@ -115,6 +117,7 @@ impl Hands {
             wrote,
             lost,
             numbered,
+            installing: AtomicBool::new(false),
             log,
         })))
     }
@@ -157,6 +160,11 @@ impl Hands {
     /// Returns whether the database was writable and has not handed over since.
     pub(crate) fn wrote(&self) -> bool {
         self.0.wrote.load(Ordering::Acquire)
+    }
+
+    /// Returns whether a copy is being put in place.
+    pub(crate) fn is_installing(&self) -> bool {
+        self.0.installing.load(Ordering::Acquire)
     }
 
     /// Notes, durably, that the database is about to become writable.
@@ -203,8 +211,14 @@ impl Hands {
             }
         }
         let offline = mariadb::offline(&self.0.layout).await?;
-        let lost = self.0.lost.clone();
-        Ok(Prepared { offline, lost: tokio::task::spawn_blocking(move || lost.is_set()).await? })
+        let (lost, is_uncertain) = (self.0.lost.clone(), offline.uncertain && !self.wrote());
+        let look = move || {
+            if is_uncertain {
+                lost.set()?;
+            }
+            Ok::<_, MarkerError>(lost.is_set())
+        };
+        Ok(Prepared { offline, lost: tokio::task::spawn_blocking(look).await?? })
     }
 
     /// Starts a process; what lies behind `cut_behind` is saved first.

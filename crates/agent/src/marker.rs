@@ -4,8 +4,8 @@
 //! only after the database has stopped writing in an orderly way. Whoever finds it at a start has a binary log that may hold
 //! what nobody acknowledged.
 //!
-//! `lost`: the files were made anew although others count on what was in them. It is on disk before they are made, and goes
-//! when all is there again.
+//! `lost`: something is gone that others count on, be it all files, or what was not yet on the disk when the machine went
+//! down. It is on disk before anything is made anew or started, and goes when all is there again.
 
 use std::fs::File;
 use std::io;

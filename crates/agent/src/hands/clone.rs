@@ -1,6 +1,7 @@
 //! Data made anew from another instance, which its agent sends.
 
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -46,10 +47,18 @@ impl Hands {
         let mut stream = Frames::new(answer.into_body());
         let length = restore.receive(&mut stream).await?;
         tracing::info!(length, %source, "received a copy");
+        self.0.installing.store(true, Ordering::Release);
+        let installed = self.install(restore).await;
+        self.0.installing.store(false, Ordering::Release);
+        Ok(Stepped::Copied(installed?))
+    }
+
+    /// Puts a copy in place: from here on it is what counts.
+    async fn install(&self, restore: Restore) -> Result<Position, HandError> {
         let position = restore.install(&self.0.database).await?;
         self.unmark().await?;
         self.found().await?;
-        Ok(Stepped::Copied(position))
+        Ok(position)
     }
 
     async fn ask(&self, source: SocketAddr) -> Result<Response<Incoming>, HandError> {

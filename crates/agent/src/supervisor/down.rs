@@ -17,8 +17,11 @@ impl Supervisor {
     /// Looks at an instance without a process. Returns whether all is over.
     pub(super) fn turn_down(&mut self, now: Instant) -> bool {
         if self.guard.leaving.is_some() {
-            self.work = None;
-            return true;
+            // A process that is being started has no owner yet who could end it.
+            if !self.work.as_ref().is_some_and(|work| matches!(work.what, What::Launch { .. })) {
+                self.work = None;
+            }
+            return self.work.is_none();
         }
         if self.work.is_some() || now < self.guard.retry_at {
             return false;
@@ -37,7 +40,11 @@ impl Supervisor {
             self.begin_copy(from);
             return false;
         }
-        if self.guard.failed_cuts >= CUTS || !confirmed {
+        if self.guard.failed_cuts >= CUTS {
+            self.give_up_cutting();
+            return false;
+        }
+        if !confirmed {
             return false;
         }
         let startable = *self.guard.startable.get_or_insert(now);
@@ -56,6 +63,17 @@ impl Supervisor {
             Start::CutBack { after } => self.launch(Recovery::CutBack, Some(after)),
         }
         false
+    }
+
+    /// A database that does not start without what does not belong is not to start with it either.
+    fn give_up_cutting(&mut self) {
+        if !matches!(self.standing, Standing::NeedsCopy { .. }) {
+            let why = "it holds transactions that do not belong, and cannot start without them".to_owned();
+            tracing::warn!(why, "a copy is needed");
+            self.database = Database::Failed { why: why.clone() };
+            let saved = self.saved.as_ref().map(|path| path.display().to_string());
+            self.standing = Standing::NeedsCopy { why, saved };
+        }
     }
 
     fn prepare(&mut self) {
@@ -83,7 +101,7 @@ impl Supervisor {
         tracing::info!(logged = %offline.logged, received = %offline.received, clean = offline.clean, "files");
         self.applied = offline.logged;
         self.received = offline.received;
-        if lost || (offline.uncertain && !self.parts.hands.wrote()) {
+        if lost {
             self.uncertain = true;
             self.catch_up = None;
         }

@@ -110,6 +110,9 @@ impl Supervisor {
     /// Gives up what is under way if it no longer fits.
     pub(super) fn give_up_work(&mut self) {
         let Some(work) = self.work.as_ref().filter(|work| work.what.yields()) else { return };
+        if self.parts.hands.is_installing() {
+            return;
+        }
         let duty = self.duty();
         let fits = match (&work.what, &duty) {
             (What::Step(Step::Rise { term }), Duty::Serve { term: asked, .. }) => term == asked,

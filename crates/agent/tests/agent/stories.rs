@@ -148,6 +148,27 @@ async fn what_nobody_acknowledged_is_taken_back_or_saved() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_follower_keeps_what_it_acknowledged() {
+    let (bench, mut topology) = form(2).await;
+    // It receives and acknowledges, and applies nothing.
+    bench.root(1).await.query_drop("STOP SLAVE SQL_THREAD").await.unwrap();
+    for number in 2..10 {
+        insert(&bench, 0, number).await;
+    }
+    assert_eq!(bench.rows(1).await, [1]);
+    bench.signal(1, Signal::KILL);
+    bench.signal(0, Signal::KILL);
+    bench.reports(0, "its end", |report| matches!(report.database, Database::Ended { .. })).await;
+    let base = fence(&bench, &mut topology, 0, &[1]).await;
+    topology.acknowledgement = Acknowledgement::Alone;
+    promote(&bench, &mut topology, 1, base, &[]).await;
+    let all: Vec<u64> = (1..10).collect();
+    bench.has_rows(1, &all).await;
+    bench.reports(0, "to follow", |report| follows(report, 2)).await;
+    bench.has_rows(0, &all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hand_over_can_be_taken_back_and_done() {
     let (bench, mut topology) = form(3).await;
     topology.stage = Stage::HandingOver { primary: name(0), to: name(1) };
