@@ -1,4 +1,4 @@
-//! Servers of a test: made once for each test binary, copied for each server, ended with the test.
+//! Servers of a test: made once for each build, copied for each server, ended with the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -14,7 +14,6 @@ use stanchion_engine::mariadb::{
 };
 use stanchion_ha_core::{Position, ServerId};
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -26,16 +25,26 @@ pub(crate) fn accounts() -> ReplicationAccounts {
     ReplicationAccounts { servers, password: Password::new("it's a \\secret"), certificate: false }
 }
 
-/// A data directory that servers are copied from, in one life of the test's process.
-async fn template() -> Result<&'static Layout> {
-    static TEMPLATE: OnceCell<(TempDir, Layout)> = OnceCell::const_new();
-    let make = || async {
-        let directory = tempfile::tempdir()?;
-        let layout = Layout::new(directory.path());
+/// A data directory that servers are copied from: made by the first test of a build, kept until the next build.
+async fn template() -> Result<Layout> {
+    let built =
+        std::env::current_exe()?.metadata()?.modified()?.duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+    let all = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mariadb");
+    std::fs::create_dir_all(&all)?;
+    let lock = std::fs::File::create(all.join("lock"))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
+    let layout = Layout::new(all.join(built.to_string()));
+    if !layout.data().exists() {
+        for old in std::fs::read_dir(&all)? {
+            let old = old?.path();
+            if old.is_dir() {
+                std::fs::remove_dir_all(old)?;
+            }
+        }
+        std::fs::create_dir(layout.root())?;
         initialize(&layout, &accounts()).await?;
-        anyhow::Ok((directory, layout))
-    };
-    Ok(&TEMPLATE.get_or_try_init(make).await?.1)
+    }
+    Ok(layout)
 }
 
 /// Returns an address that nobody listens at. The host is the process's own, so that no other test is in its way.
@@ -71,6 +80,9 @@ impl Drop for Server {
             // The runtime that would do it may be about to end.
             rustix::process::kill_process(id, rustix::process::Signal::KILL)
                 .expect("it is ours, and not waited for");
+            // Its files can be removed when it is gone. Somebody else may have seen it go; then it is.
+            let seen = rustix::process::waitpid(Some(id), rustix::process::WaitOptions::empty());
+            assert!(matches!(seen, Ok(_) | Err(rustix::io::Errno::CHILD)));
         }
     }
 }
