@@ -8,6 +8,9 @@ use stanchion_ha_core::{Position, ServerId};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+/// So many times as often it is looked at a follower whose connection does not stand.
+const CONNECTING: u32 = 4;
+
 /// What is looked at.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -83,9 +86,13 @@ pub(crate) async fn observe(
                 None
             }
         };
+        // Whether a new connection stands is waited for.
+        let is_connecting =
+            looks.as_ref().is_some_and(|looks| looks.following.is_some() && !looks.is_receiving());
+        let interval = if is_connecting { current.interval / CONNECTING } else { current.interval };
         observed.send_replace(Some(Observed { generation: current.generation, began, looks }));
         // A change is looked at at once.
-        if let Ok(Err(_)) = tokio::time::timeout_at(began + current.interval, target.changed()).await {
+        if let Ok(Err(_)) = tokio::time::timeout_at(began + interval, target.changed()).await {
             return;
         }
     }

@@ -341,3 +341,26 @@ async fn the_endpoint_tells_everybody_of_health_and_members_of_the_rest() {
     .await;
     assert_eq!(bench.ask(1, "/livez", false).await.0, StatusCode::OK, "the agent is not the database");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_volume_is_told_until_all_is_there_again() {
+    let (mut bench, _topology) = form(2).await;
+    bench.ask_to_end(1);
+    bench.ended(1).await;
+    std::fs::remove_dir_all(bench.volume(1)).unwrap();
+    let life = bench.report(1).await.unwrap().life;
+    // Nobody confirms that it has everything before it has.
+    let primary = bench.freeze(0);
+    bench.launch(1);
+    bench
+        .reports(1, "that it has lost something", |report| {
+            report.life != life && report.is_running() && report.uncertain
+        })
+        .await;
+    assert!(bench.volume(1).join("lost").exists());
+    drop(primary);
+    bench.signal(0, Signal::CONT);
+    bench.reports(1, "to follow", |report| follows(report, 1) && !report.uncertain).await;
+    bench.has_rows(1, &[1]).await;
+    until("the marker goes", || async { (!bench.volume(1).join("lost").exists()).then_some(()) }).await;
+}
