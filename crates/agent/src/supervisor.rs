@@ -17,6 +17,7 @@
 mod chores;
 mod down;
 mod guard;
+mod holdings;
 mod leaving;
 mod report;
 mod up;

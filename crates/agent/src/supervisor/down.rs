@@ -2,7 +2,7 @@
 
 use stanchion_engine::mariadb::Recovery;
 use stanchion_ha_core::agent::{Before, Duty, Start, counted_on, start};
-use stanchion_ha_core::{Containment, Database, Position, Standing};
+use stanchion_ha_core::{Database, Position, Standing};
 use tokio::time::Instant;
 
 use super::work::{Done, Launched, What, Work};
@@ -168,18 +168,6 @@ impl Supervisor {
         self.generation += 1;
         self.aim();
         tracing::info!(executed = %self.applied, received = %self.received, standing = ?self.standing, "ready");
-    }
-
-    /// What was received behind the end of what belongs is nobody's.
-    fn judge_received(&mut self) {
-        let belongs = self
-            .topology
-            .as_ref()
-            .is_none_or(|seen| seen.value.history.contains(self.received) == Containment::Contained);
-        if !belongs {
-            self.received = self.applied;
-        }
-        self.undrained = self.received.sequence() > self.applied.sequence();
     }
 
     /// Begins to make the data anew.

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stanchion_ha_core::agent::Duty;
-use stanchion_ha_core::{Containment, Database, HandedOver, Position, Role, Standing, Term};
+use stanchion_ha_core::{Database, HandedOver, Position, Role, Standing, Term};
 use tokio::time::Instant;
 
 use super::chores::Chores;
 use super::work::{Done, Stepped, What, Work};
 use super::{Files, Supervisor};
 use crate::hands::{Context, HandError};
-use crate::observer::{Observed, Target};
+use crate::observer::Target;
 use crate::plan::{self, Followed, Office, Posture, Sight, Step};
 
 /// Looks at the database are at most and at least so far apart.
@@ -358,94 +358,6 @@ impl Supervisor {
         self.parts.link.confirm();
     }
 
-    /// Looks whether what a running instance holds belongs, by a new topology.
-    pub(super) fn judge_running(&mut self, now: Instant) {
-        self.guard.hurry(now);
-        if self.running.as_ref().is_some_and(|running| running.ready) && !self.posture.may_write() {
-            self.judge(self.applied);
-        }
-        if !matches!(self.duty(), Duty::Copy { .. }) {
-            self.copied = None;
-        }
-    }
-
-    /// Judges what an instance holds up to `executed`.
-    pub(super) fn judge(&mut self, executed: Position) {
-        let Some(seen) = &self.topology else { return };
-        let history = &seen.value.history;
-        if matches!(self.standing, Standing::NeedsCopy { .. }) {
-            return;
-        }
-        match history.contains(executed) {
-            Containment::Contained if executed == Position::START => self.standing = Standing::Empty,
-            Containment::Contained => self.standing = Standing::Contained,
-            Containment::Diverged { after } => self.diverged(after),
-            Containment::TooOld => {
-                let why =
-                    format!("it holds nothing newer than {executed}, which is older than is remembered");
-                self.standing = Standing::NeedsCopy { why, saved: None };
-            }
-        }
-    }
-
-    fn diverged(&mut self, after: Position) {
-        let why =
-            format!("it holds transactions behind {after:?} that do not belong", after = after.to_string());
-        tracing::warn!(why, "a copy is needed");
-        self.standing = Standing::NeedsCopy { why, saved: None };
-        self.unsaved = Some(after);
-    }
-
-    /// Takes over where a database is, from a look at what it is now.
-    pub(super) fn take_positions(&mut self, seen: &Observed) {
-        let Some(looks) = &seen.looks else { return };
-        self.applied = looks.positions.applied;
-        if !self.undrained {
-            self.received = looks.received();
-        } else if self.applied.reaches(self.received) {
-            self.undrained = false;
-        }
-        self.apply_lag = looks.following.as_ref().map_or_else(Default::default, |f| f.apply_lag.into());
-        if let Some(following) = looks.following.as_ref().filter(|following| following.needs_copy())
-            && matches!(self.posture, Posture::Following(_))
-            && matches!(self.standing, Standing::Contained | Standing::Empty)
-        {
-            let why = following.trouble().map_or_else(String::new, |trouble| trouble.text.clone());
-            tracing::warn!(why, "a copy is needed");
-            self.standing = Standing::NeedsCopy { why, saved: None };
-        }
-        self.take_certainty();
-    }
-
-    /// Ends uncertainty once as much was received as the primary had when this instance came back.
-    fn take_certainty(&mut self) {
-        let Posture::Following(followed) = &self.posture else { return };
-        if !self.uncertain {
-            return;
-        }
-        let known = self.known.borrow();
-        let heard = known.reports.get(&followed.primary);
-        let began = self.running.as_ref().map(|running| running.began);
-        let target = heard
-            .filter(|heard| Some(heard.at) > began && is_primary_of(&heard.report.role, followed.term))
-            .map(|heard| heard.report.applied);
-        let target = *self.catch_up.get_or_insert(match target {
-            Some(target) => target,
-            None => return,
-        });
-        drop(known);
-        if self.received.reaches(target) {
-            self.uncertain = false;
-            self.catch_up = None;
-            let hands = self.parts.hands.clone();
-            tokio::spawn(async move {
-                if let Err(error) = hands.found().await {
-                    tracing::warn!(error = error.chain(), "the next life will be uncertain again");
-                }
-            });
-        }
-    }
-
     /// Tells the observer what to look at.
     pub(super) fn aim(&mut self) {
         let interval = (self.interval() / LOOKS).clamp(LOOK.0, LOOK.1);
@@ -476,7 +388,7 @@ impl Supervisor {
 }
 
 /// Returns whether somebody says to be, or to have been until now, the primary of a term.
-fn is_primary_of(role: &Role, term: Term) -> bool {
+pub(super) fn is_primary_of(role: &Role, term: Term) -> bool {
     match role {
         Role::Primary { term: own, .. } => *own == term,
         Role::HandedOver(handed) => handed.term == term,
