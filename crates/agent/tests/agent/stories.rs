@@ -155,7 +155,7 @@ async fn a_killed_follower_keeps_what_it_acknowledged() {
     for number in 2..10 {
         insert(&bench, 0, number).await;
     }
-    assert_eq!(bench.rows(1).await, [1]);
+    assert_eq!(bench.rows(1).await.unwrap(), [1]);
     bench.signal(1, Signal::KILL);
     bench.signal(0, Signal::KILL);
     bench.reports(0, "its end", |report| matches!(report.database, Database::Ended { .. })).await;
