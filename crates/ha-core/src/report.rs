@@ -1,7 +1,7 @@
 //! What an agent says of its instance.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 

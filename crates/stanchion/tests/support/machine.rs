@@ -18,6 +18,34 @@ pub(crate) fn processes(dir: &Path) -> Vec<(u32, String)> {
     found
 }
 
+/// Returns the processes whose environment, as they were started with it, has a line.
+pub(crate) fn with_environment(line: &str) -> Vec<u32> {
+    let pids = std::fs::read_dir("/proc").expect("/proc can be read").flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
+    let has = |pid: &u32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|one| one == line.as_bytes())
+    };
+    pids.filter(has).collect()
+}
+
+/// Returns whether a process descends from one that has a directory in its command line.
+pub(crate) fn is_below(pid: u32, dir: &Path) -> bool {
+    let above: BTreeSet<u32> = processes(dir).into_iter().map(|(pid, _)| pid).collect();
+    std::iter::successors(Some(pid), |pid| parent(*pid)).any(|pid| above.contains(&pid))
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; what follows it is the state and the parent.
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok().filter(|parent| *parent > 1)
+}
+
+/// Returns the name of a process, as the kernel shortens it; empty if it has ended.
+pub(crate) fn comm(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+}
+
 /// Returns the cgroups in which a cluster has its Pods, in every hierarchy: those around the groups of its shims.
 pub(crate) fn cgroups(dir: &Path) -> BTreeSet<PathBuf> {
     let shims = processes(dir).into_iter().filter(|(_, line)| line.contains("sandbox-shim"));

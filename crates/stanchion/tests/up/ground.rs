@@ -111,6 +111,26 @@ impl Ground {
         self.folder.path().join("data")
     }
 
+    /// Returns the administrator's kubeconfig.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    /// Returns the end of what the cluster has said.
+    pub(crate) fn log_tail(&self) -> String {
+        let text = read(&self.log);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    /// Makes the kind `DatabaseCluster`, as one who runs operator and manager alone has to.
+    pub(crate) async fn install_databases(&self) {
+        let definition = run_with("", stanchion().arg("crd")).await.done();
+        self.kubectl_with(&definition, "apply --server-side -f -").await.done();
+        let name = "crd/databaseclusters.stanchion.dev";
+        self.kubectl(&format!("wait --for=condition=Established {name} --timeout=30s")).await.done();
+    }
+
     /// Runs `stanchion explain pod` for the first Pod whose name begins so; panics unless it names a node.
     pub(crate) async fn explain(&self, begin: &str, node: &str) -> String {
         let names = self.field("pods", ".items[*].metadata.name").await;

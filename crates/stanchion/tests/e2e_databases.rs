@@ -1,0 +1,29 @@
+//! Databases on the embedded cluster: real servers, real faults, a client that knows what was acknowledged.
+
+#[cfg(test)]
+#[path = "databases/faults.rs"]
+mod faults;
+#[cfg(test)]
+#[expect(dead_code, reason = "other suites use more of it")]
+#[path = "up/ground.rs"]
+mod ground;
+#[cfg(test)]
+#[path = "databases/orders.rs"]
+mod orders;
+#[cfg(test)]
+#[path = "databases/outside.rs"]
+mod outside;
+#[cfg(test)]
+mod support;
+
+use std::time::Duration;
+
+/// Longer than any of these takes, by far; those of the long suite go on for ten rounds.
+fn limit() -> Duration {
+    Duration::from_secs(if support::long() { 3_000 } else { 280 })
+}
+
+/// How often each fault is repeated on one cluster.
+fn rounds() -> usize {
+    if support::long() { 10 } else { 1 }
+}
