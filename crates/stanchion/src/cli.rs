@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, apiserver, completions, crd, databases, down, explain, node, part, store, up, version,
+    agent, apiserver, completions, crd, databases, db, down, explain, node, part, rehearse, store, up,
+    version,
 };
 use crate::output::Format;
 
@@ -55,6 +56,12 @@ pub(crate) enum Command {
     Operator(Box<databases::Operator>),
     /// The manager of failovers alone, against any API server and any etcd. Of several, one is elected.
     Ha(Box<databases::Manager>),
+    /// Look at databases, and change who writes.
+    #[command(subcommand)]
+    Db(db::Command),
+    /// Do harm on purpose, and see what a client sees of it.
+    #[command(subcommand)]
+    Rehearse(rehearse::Command),
     /// Work on one database in its container.
     #[command(subcommand)]
     Agent(agent::AgentCommand),

@@ -5,11 +5,13 @@ pub(crate) mod apiserver;
 pub(crate) mod completions;
 pub(crate) mod crd;
 pub(crate) mod databases;
+pub(crate) mod db;
 pub(crate) mod down;
 pub(crate) mod explain;
 pub(crate) mod files;
 pub(crate) mod node;
 pub(crate) mod part;
+pub(crate) mod rehearse;
 pub(crate) mod remote;
 pub(crate) mod store;
 pub(crate) mod up;
@@ -30,6 +32,8 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Node(arguments) => node::run(&arguments),
         Command::Operator(arguments) => databases::operator(&arguments),
         Command::Ha(arguments) => databases::manager(&arguments),
+        Command::Db(command) => db::run(&command, cli.output),
+        Command::Rehearse(command) => rehearse::run(&command, cli.output),
         Command::Agent(command) => agent::run(&command),
         Command::Crd(arguments) => crd::run(&arguments),
         Command::Explain(command) => explain::run(&command, cli.output),

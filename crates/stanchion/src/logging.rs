@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 use clap::ValueEnum;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::output::live;
+
 /// How much is logged; etcd's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogLevel {
@@ -29,5 +31,5 @@ pub(crate) fn start(level: LogLevel) {
     };
     let colour =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_ansi(colour).init();
+    tracing_subscriber::fmt().with_writer(|| live::Log).with_max_level(level).with_ansi(colour).init();
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the module that prints")]
 
-use std::io::IsTerminal;
+pub(crate) mod live;
+
+use std::io::{self, IsTerminal, Write as _};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -68,8 +70,42 @@ pub(crate) fn text(text: &str) {
     print!("{text}");
 }
 
+/// Prints what a server sent, as it is; returns whether anybody reads on.
+pub(crate) fn bytes_out(bytes: &[u8]) -> Result<bool, Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::new(Exit::Failure, error)),
+    }
+}
+
+/// Prints text on a terminal in place of everything that is there.
+pub(crate) fn screen(text: &str) -> Result<(), Failure> {
+    const HOME: &str = "\x1b[H";
+    const ERASE_LINE: &str = "\x1b[K\n";
+    const ERASE_BELOW: &str = "\x1b[J";
+    let text = text.replace('\n', ERASE_LINE);
+    bytes_out(format!("{HOME}{text}{ERASE_BELOW}").as_bytes()).map(drop)
+}
+
+/// Tells a person what goes on, on stderr.
+pub(crate) fn note(text: &str) {
+    live::note(text);
+}
+
+/// Asks a person for a word, on the terminal; returns what was typed.
+pub(crate) fn ask(question: &str) -> io::Result<String> {
+    eprint!("{question} ");
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
 /// Prints a failure, its causes and what to do about it.
 pub(crate) fn failure(failure: &Failure) {
+    live::clear();
     let colour =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let (red, bold, plain) = if colour { ("\x1b[31m", "\x1b[1m", "\x1b[0m") } else { ("", "", "") };

@@ -15,6 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use self::databases::Databases;
+use self::live::{About, Live};
+use self::objects::Objects;
 use self::parts::Parts;
 use self::ranges::Ranges;
 use self::running::Running;
@@ -25,7 +27,9 @@ use crate::logging::{self, LogLevel};
 
 mod databases;
 mod furnish;
+mod live;
 mod local;
+mod objects;
 mod parts;
 pub(crate) mod place;
 mod ranges;
@@ -60,6 +64,13 @@ pub(crate) struct Arguments {
     /// Run no operator and no manager of databases; they can be run alone, with an etcd of their own.
     #[arg(long)]
     no_databases: bool,
+    /// Make the objects of a file once the cluster is up, and show how the databases among them are. Can be repeated.
+    /// What was changed since by others stays as it is.
+    #[arg(long, value_name = "FILE")]
+    apply: Vec<PathBuf>,
+    /// When a signal says to stop, end all Pods first, as `stanchion down` does. A second signal leaves them running.
+    #[arg(long)]
+    end_pods: bool,
     /// How much is logged.
     #[arg(long, value_enum, default_value_t)]
     log_level: LogLevel,
@@ -87,6 +98,7 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut down = signal(SignalKind::user_defined1()).context("cannot wait for SIGUSR1")?;
+    let objects = Objects::read(&arguments.apply).map_err(|error| Failure::new(Exit::Usage, error))?;
     let options = StoreOptions::new(arguments.data_dir.join("store"));
     let opened = tokio::task::spawn_blocking(move || Store::open(options)).await;
     let store = opened.context("opening the store panicked")??;
@@ -104,19 +116,27 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let beside = parts::Beside { dns, node: Some(node), databases: databases.as_ref() };
     let mut parts = Parts::start(arguments, &server, beside, &shutdown, &stop).await?;
     tracing::info!(address = %server.address(), kubeconfig = %kubeconfig.display(), "the cluster is up");
+    let mut live = live(arguments, &server, objects, &kubeconfig, &shutdown)?;
     let failed = loop {
         tokio::select! {
             biased;
-            _ = terminate.recv() => break None,
-            _ = interrupt.recv() => break None,
+            Some(()) = async { tokio::select! { told = terminate.recv() => told, told = interrupt.recv() => told } } => {
+                if !arguments.end_pods || shutdown.is_cancelled() {
+                    break None;
+                }
+                tracing::info!("ending all Pods");
+                shutdown.cancel();
+            }
             _ = down.recv() => {
                 tracing::info!("ending all Pods");
                 shutdown.cancel();
             }
             // After its Pods the node ends, and then the rest.
             failed = parts.failed() => break Some(failed).filter(|_| !shutdown.is_cancelled()),
+            failed = live.failed() => break Some(failed),
         }
     };
+    drop(live);
     tracing::info!("stopping");
     stop.cancel();
     parts.end().await;
@@ -132,6 +152,24 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
         tracing::info!("stopped; the containers of Pods go on until `stanchion down`");
     }
     failed.map_or(Ok(()), |error| Err(Failure::from(error)))
+}
+
+/// Makes the objects of files, and shows the databases among them.
+fn live(
+    arguments: &Arguments,
+    server: &Server,
+    objects: Objects,
+    kubeconfig: &Path,
+    shutdown: &CancellationToken,
+) -> Result<Live, Failure> {
+    let absolute = |path: &Path| std::path::absolute(path).context("cannot find the data directory");
+    let about = About {
+        kubeconfig: absolute(kubeconfig)?,
+        data_dir: absolute(&arguments.data_dir)?,
+        ends_pods: arguments.end_pods,
+    };
+    let client = local::client(server.local("system:apiserver", &["system:masters"]), "stanchion");
+    Ok(Live::start(objects, client, about, shutdown.clone()))
 }
 
 /// Prepares the node that is this machine.
