@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use nix::sched::CloneFlags;
+use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
@@ -197,6 +198,8 @@ pub(crate) fn execute(execution: &Execution, status: &OwnedFd) -> Result<Infalli
     die_with_parent(status)?;
     let (name, arguments) =
         execution.command.split_first().map_or(("", &[][..]), |(name, rest)| (name, rest));
+    // What the shim blocks to read it is blocked in its children too, until they say otherwise.
+    SigSet::empty().thread_set_mask().doing(|| "unblock signals".to_owned())?;
     // Also gives the command the default handling of signals, which Rust's start changed.
     let error = Command::new(&program).arg0(name).args(arguments).env_clear().envs(env).exec();
     Err(program::not_executed(name, &error))

@@ -201,7 +201,7 @@ fn start(dir: &Dir, launch: &Launch) -> Result<Container, StartFailure> {
     Ok(Container { first, started_at: SystemTime::now(), output, signals, group })
 }
 
-/// From here on a signal is something to read. The children get none of this: their masks are emptied.
+/// From here on a signal is something to read. The children inherit it; init empties the mask.
 fn block_signals() -> Result<SignalFd, SystemError> {
     let mut mask = SigSet::empty();
     for signal in [NixSignal::SIGCHLD, NixSignal::SIGTERM, NixSignal::SIGINT, NixSignal::SIGHUP] {

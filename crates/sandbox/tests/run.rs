@@ -67,6 +67,16 @@ async fn the_first_process_takes_the_signals() {
 }
 
 #[tokio::test]
+async fn no_signal_is_blocked_from_the_start() {
+    let bench = Bench::open().await;
+    // A shell would unblock them by itself.
+    let config = bench.command(&["grep", "SigBlk", "/proc/self/status"]);
+    assert_eq!(bench.run(&config).await.code, 0);
+    assert_eq!(bench.output(&config).trim(), "SigBlk:\t0000000000000000");
+    bench.close().await;
+}
+
+#[tokio::test]
 async fn process_one_ignores_what_it_has_no_handler_for() {
     let bench = Bench::open().await;
     if !bench.skips(&[Feature::PidNamespace]) {
