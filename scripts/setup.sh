@@ -166,6 +166,27 @@ write_protoc_wrapper() {
     mv "${wrapper}.new" "${wrapper}"
 }
 
+# MariaDB's server, clients and backup, which databases are made of. Debian's mariadb-server is not among the packages: it
+# would make a database of the machine's and start a service. What is installed already is left as it is.
+ensure_mariadb() {
+    local -a missing=()
+    # It is in a directory that only root has on PATH.
+    have mariadbd || [[ -x /usr/sbin/mariadbd ]] || missing+=(mariadb-server-core)
+    have mariadb-binlog || missing+=(mariadb-client)
+    have mariadb-backup || missing+=(mariadb-backup)
+    ((${#missing[@]} > 0)) || return 0
+    step "installing MariaDB"
+    need_apt "MariaDB (mariadbd, mariadb, mariadb-backup)" "${missing[@]}"
+    # Containers look for programs where the machine has them, so unpacking them elsewhere would not do.
+    can_be_root || die "MariaDB is missing" "run 'sudo apt-get install ${missing[*]}', then this again"
+    install_packages "${missing[@]}"
+    hash -r
+    local program
+    for program in mariadb-install-db mariadb mariadb-binlog mariadb-backup mbstream; do
+        have "${program}" || die "${missing[*]} did not bring ${program}"
+    done
+}
+
 # The real etcd and etcdctl, which the tests compare the store with.
 ensure_peers() {
     local -a missing=()
