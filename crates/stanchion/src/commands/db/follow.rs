@@ -84,9 +84,14 @@ pub(super) async fn carry_out(
     let deadline = Duration::from_secs(plan.deadline_seconds.into());
     let (operation, cluster) = follow(clusters, request.name, &id, deadline + SLACK).await?;
     let ha = cluster.status.and_then(|status| status.ha).unwrap_or_default();
-    let failed = operation.state == OperationState::Failed;
-    let message = operation.message.clone();
-    tell(operation, ha, plan.term, format)?;
+    let missed = request.to.filter(|to| ha.primary.as_deref() != Some(to));
+    let failed = operation.state == OperationState::Failed || missed.is_some();
+    let message = match missed.filter(|_| operation.state == OperationState::Done) {
+        // Its successor can be lost right after the hand over.
+        Some(to) => format!("{to} did not stay primary: {}", operation.message),
+        None => operation.message.clone(),
+    };
+    tell(operation, ha, plan.term, !failed, format)?;
     if !failed {
         return Ok(());
     }
@@ -95,12 +100,18 @@ pub(super) async fn carry_out(
     Err(failure.hint(whether_back(clusters, request.name, &plan.primary).await))
 }
 
-fn tell(operation: OperationStatus, ha: HaStatus, before: i64, format: Format) -> Result<(), Failure> {
+fn tell(
+    operation: OperationStatus,
+    ha: HaStatus,
+    before: i64,
+    is_done: bool,
+    format: Format,
+) -> Result<(), Failure> {
     let failover = ha.failover.filter(|story| story.term > before);
     if format != Format::Table {
         return output::document(&Ended { operation, primary: ha.primary, failover }, format);
     }
-    if operation.state == OperationState::Done {
+    if is_done {
         output::text(&format!("{} done: {}\n", operation.kind, operation.message));
     }
     if let Some(story) = failover {

@@ -54,7 +54,7 @@ pub(crate) fn instant(moment: &MomentStatus) -> Option<Timestamp> {
 /// Says what a step is. Steps of a newer manager are told by their names.
 pub(crate) fn step(step: &str) -> &str {
     match step {
-        "LastGoodHeartbeat" => "last good report of the old primary",
+        "LastGoodHeartbeat" => "last report of the old primary",
         "Suspected" => "the old primary is suspect",
         "Verdict" => "it is given up, or asked to hand over",
         "Fenced" => "nobody accepts anything from it any more",
@@ -91,7 +91,7 @@ mod tests {
         let now: Timestamp = "2026-11-22T10:01:00Z".parse().expect("a time");
         let expected = "\
 term 4: orders-0 to orders-1, 60 s ago, because its database ended: killed by signal 9
-  10:00:00.100              last good report of the old primary
+  10:00:00.100              last report of the old primary
   10:00:00.150      +50 ms  it is given up, or asked to hand over
   10:00:00.390     +240 ms  the new primary is writable
   290 ms from the first to the last

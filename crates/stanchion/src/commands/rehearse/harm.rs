@@ -108,8 +108,10 @@ async fn back(clusters: &Clusters, cluster: &str, primary: &str, term: i64) -> O
 /// Whether an instance writes, or follows and may acknowledge.
 fn takes_part(ha: &HaStatus, name: &str) -> bool {
     let role = ha.instance(name).and_then(|instance| instance.role.as_deref());
+    let is_primary = ha.primary.as_deref() == Some(name);
     let is_member = ha.sync_set.iter().any(|member| member == name);
-    ha.is_serving() && (role == Some("Primary") || (role == Some("Follower") && is_member))
+    // The last report of who was frozen says that it is primary.
+    ha.is_serving() && ((is_primary && role == Some("Primary")) || (is_member && role == Some("Follower")))
 }
 
 /// Puts the manager's moments beside what the client saw. Those before the harm are told with the manager's own story.
