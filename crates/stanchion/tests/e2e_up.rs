@@ -13,6 +13,7 @@ mod churn;
 #[path = "up/crashes.rs"]
 mod crashes;
 #[cfg(test)]
+#[expect(dead_code, reason = "other suites use more of it")]
 #[path = "up/ground.rs"]
 mod ground;
 #[cfg(test)]

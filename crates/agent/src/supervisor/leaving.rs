@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use stanchion_ha_core::InstanceName;
 use stanchion_ha_core::agent::Duty;
 use tokio::time::Instant;
 
@@ -20,9 +21,13 @@ impl Supervisor {
     pub(super) fn has_to_stay(&self, now: Instant, duty: &Duty) -> bool {
         let Some(since) = self.guard.leaving else { return true };
         let is_asked = matches!(duty, Duty::Serve { .. } | Duty::HandOver { .. });
+        // Where everybody leaves, as when the whole cluster is taken away, there is nobody to stay for.
+        let stays = |name: &InstanceName| {
+            self.known.borrow().reports.get(name).is_some_and(|heard| !heard.report.leaving)
+        };
         let others = self.topology.as_ref().is_some_and(|seen| {
             let me = self.parts.hands.me();
-            seen.value.sync_set.iter().any(|name| name != me)
+            seen.value.sync_set.iter().any(|name| name != me && stays(name))
         });
         // Three parts of five for the successor, the rest for the end itself.
         let patience = self.parts.hands.grace() * 3 / 5;
