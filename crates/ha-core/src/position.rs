@@ -29,6 +29,11 @@ impl ServerId {
         Self(u32::try_from(term.0).unwrap_or(u32::MAX).saturating_add(TERMS))
     }
 
+    /// Returns the term that this number stands for, if it stands for one.
+    pub fn term(self) -> Option<Term> {
+        (self.0 >= TERMS).then(|| Term(u64::from(self.0 - TERMS)))
+    }
+
     /// Returns whether an instance may have this number.
     pub fn is_of_instance(self) -> bool {
         (1..TERMS).contains(&self.0)

@@ -1,7 +1,7 @@
 //! What an agent says of its instance.
 
-use std::collections::BTreeSet;
 use core::net::SocketAddr;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 

@@ -8,6 +8,9 @@ mod faults;
 #[path = "up/ground.rs"]
 mod ground;
 #[cfg(test)]
+#[path = "databases/lifecycle.rs"]
+mod lifecycle;
+#[cfg(test)]
 #[path = "databases/orders.rs"]
 mod orders;
 #[cfg(test)]

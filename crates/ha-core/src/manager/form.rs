@@ -29,7 +29,9 @@ pub(super) fn decide(view: &View<'_>) -> Decision {
     });
     let Some((primary, report)) = best else { return Decision::wait("the cluster has no instances") };
     let mut next = view.topology.clone();
-    next.term = next.term.next();
+    // Volumes that were kept know of terms that the store does not: their numbers are not given again.
+    let known = present.iter().filter_map(|(_, report)| report.applied.0.and_then(|gtid| gtid.server.term()));
+    next.term = known.max().unwrap_or_default().max(next.term).next();
     next.history.begin(Era { term: next.term, base: report.applied });
     next.stage = Stage::Promoting { primary: (*primary).clone() };
     next.acknowledgement =

@@ -8,10 +8,10 @@ use serde_json::Value;
 use stanchion_rehearse::{Access, MariaDb, Pace, Password, Record, Victims, Writer, clear, verify};
 
 use crate::ground::Ground;
-use crate::support::{machine, wait_for};
+use crate::support::machine;
 
 /// What is applied.
-const MANIFEST: &str = r"
+pub(crate) const MANIFEST: &str = r"
 apiVersion: stanchion.dev/v1alpha1
 kind: DatabaseCluster
 metadata: {name: orders}
@@ -95,6 +95,13 @@ impl Orders {
         record
     }
 
+    /// Panics unless everything is there that a writer saw acknowledged.
+    pub(crate) async fn holds(&self, record: &Record) {
+        let verdict = verify(&MariaDb::new(&self.access().await), record, HEALING).await;
+        let verdict = verdict.expect("the rows can be read");
+        assert!(verdict.is_clean() && verdict.acknowledged > 0, "{verdict:?}");
+    }
+
     /// Waits until the cluster is ready, all instances may acknowledge or write, and just one is writable.
     pub(crate) async fn well(&self, what: &str) {
         let mut last = String::new();
@@ -113,12 +120,14 @@ impl Orders {
     async fn ill(&self) -> Option<String> {
         let status = self.status().await;
         let ha = &status["ha"];
-        let conditions = status["conditions"].as_array()?.clone();
+        let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
         let ready = conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
         if !ready || ha["stage"] != "Serving" {
             return Some(format!("it is not ready: {conditions:?}"));
         }
-        let desired = usize::try_from(status["instances"]["desired"].as_u64().unwrap_or(0)).ok()?;
+        let desired =
+            status["instances"]["desired"].as_u64().and_then(|desired| usize::try_from(desired).ok());
+        let Some(desired) = desired else { return Some("its status has no instances".to_owned()) };
         let members = ha["syncSet"].as_array().map_or(0, Vec::len);
         if members + 1 != desired {
             return Some(format!("{members} may acknowledge, of {desired} instances"));
@@ -164,12 +173,16 @@ impl Orders {
 
     /// Waits until somebody else is primary.
     pub(crate) async fn primary_changes(&self, from: &str) {
-        wait_for("nobody else became primary", async || {
+        let changed = async || {
             let status = self.status().await;
             let primary = status["ha"]["primary"].as_str().unwrap_or_default().to_owned();
-            (primary != from && status["ha"]["stage"] == "Serving").then_some(())
-        })
-        .await;
+            primary != from && status["ha"]["stage"] == "Serving"
+        };
+        let begun = tokio::time::Instant::now();
+        while !changed().await {
+            assert!(begun.elapsed() < HEALING, "nobody else became primary\n{}", self.state().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Takes hold of the database of an instance.
