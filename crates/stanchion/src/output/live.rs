@@ -82,7 +82,8 @@ fn paint(write: impl FnOnce(&mut io::StderrLock<'_>) -> io::Result<()>) {
 }
 
 fn width() -> usize {
-    tcgetwinsize(io::stderr()).map_or(WIDTH, |size| usize::from(size.ws_col)).max(1)
+    let told = tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+    if told > 0 { told } else { WIDTH }
 }
 
 /// Cuts a line so that the terminal does not break it: a second line could not be erased.

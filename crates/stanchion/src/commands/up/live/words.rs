@@ -161,20 +161,19 @@ fn changed(cluster: &DatabaseCluster) -> Option<(i64, String)> {
     let from = story.from.as_deref().unwrap_or("nobody");
     let to = story.to.as_deref().unwrap_or("nobody");
     let took = took.map(|took| format!(" within {took}")).unwrap_or_default();
-    Some((story.term, format!("term {}: {to} took over from {from}{took}, because {cause}", story.term)))
+    let what = if from == to { format!("{to} writes again") } else { format!("{to} took over from {from}") };
+    Some((story.term, format!("term {}: {what}{took}, because {cause}", story.term)))
 }
 
 /// Says which Pods are left.
 pub(super) fn ending(pods: &[Pod], since: Duration) -> String {
-    let left: Vec<&str> = pods
-        .iter()
-        .filter(|pod| {
-            let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-            !matches!(phase, Some("Succeeded" | "Failed"))
-        })
-        .filter_map(|pod| pod.metadata.name.as_deref())
-        .collect();
-    let names = if left.is_empty() { "none is left".to_owned() } else { left.join(", ") };
+    let runs = |pod: &&Pod| {
+        let statuses = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+        let mut states = statuses.into_iter().flatten().filter_map(|it| it.state.as_ref());
+        states.any(|state| state.running.is_some())
+    };
+    let left: Vec<&str> = pods.iter().filter(runs).filter_map(|pod| pod.metadata.name.as_deref()).collect();
+    let names = if left.is_empty() { "none runs any more".to_owned() } else { left.join(", ") };
     format!("ending Pods, {} s: {names}; another Ctrl-C leaves them running", since.as_secs())
 }
 

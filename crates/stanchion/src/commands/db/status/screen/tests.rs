@@ -66,7 +66,7 @@ orders-1  Primary   -     0-1002-9  0-1002-9  -        Running   Running        
 orders-2  Follower  yes   0-1002-9  0-1002-7  1200 ms  Running   Running                         ground  -
 
 failover now  orders-2 would take over: everybody can be asked; writes would wait until it has applied 1200 ms
-last change   term 2: orders-0 to orders-1, 2 min ago, because its database ended: signal 9
+last change   term 2: orders-0 to orders-1, 3 min ago, because its database ended: signal 9
               10:00:00.000              it is given up, or asked to hand over
               10:00:00.250     +250 ms  the new primary is writable
               250 ms from the first to the last

@@ -72,7 +72,7 @@ fn a_person_is_told_how_to_connect() {
         host: "127.4.0.9".to_owned(),
         port: 3306,
         user: "app".to_owned(),
-        password: Password::new("secret"),
+        password: Password::new("open sesame"),
         database: "app".to_owned(),
     };
     let about = About {
@@ -99,4 +99,19 @@ fn a_person_is_told_how_to_connect() {
         assert!(text.contains(wanted), "{wanted} is not in {text}");
     }
     assert!(!text.contains(access.password.expose()), "{text}");
+}
+
+#[test]
+fn who_still_runs_is_named_at_the_end() {
+    let pod = |name: &str, state: &str| -> Pod {
+        let status = json!({"containerStatuses": [{
+            "name": "mariadb", "image": "", "imageID": "", "ready": true, "restartCount": 0, "state": {state: {}},
+        }]});
+        serde_json::from_value(json!({"metadata": {"name": name}, "status": status})).expect("a Pod")
+    };
+    let mut pods = vec![pod("orders-0", "running"), pod("orders-1", "waiting")];
+    let since = Duration::from_secs(3);
+    assert_eq!(ending(&pods, since), "ending Pods, 3 s: orders-0; another Ctrl-C leaves them running");
+    pods.clear();
+    assert!(ending(&pods, since).contains("none runs any more"));
 }
