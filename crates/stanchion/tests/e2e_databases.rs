@@ -1,6 +1,9 @@
 //! Databases on the embedded cluster: real servers, real faults, a client that knows what was acknowledged.
 
 #[cfg(test)]
+#[path = "databases/commands.rs"]
+mod commands;
+#[cfg(test)]
 #[path = "databases/faults.rs"]
 mod faults;
 #[cfg(test)]
