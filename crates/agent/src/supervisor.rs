@@ -30,7 +30,7 @@ use std::time::Duration;
 use stanchion_engine::mariadb::{Instance, Offline, Process};
 use stanchion_ha_core::agent::{Duty, duty};
 use stanchion_ha_core::{
-    Database, InstanceName, Millis, Position, Report, Settings, Standing, Term, Topology,
+    Database, InstanceName, Millis, Position, Report, Settings, Stage, Standing, Term, Topology,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -226,9 +226,18 @@ impl Supervisor {
                 stage = ?seen.value.stage,
                 "a new topology"
             );
+            let was_hurried = self.is_hurried();
             self.topology = Some(seen);
             self.judge_running(now);
+            if was_hurried != self.is_hurried() {
+                self.aim();
+            }
         }
+    }
+
+    /// Returns whether somebody waits for what is received, one transaction after the other: a hand over is under way.
+    fn is_hurried(&self) -> bool {
+        self.topology.as_ref().is_some_and(|seen| matches!(seen.value.stage, Stage::HandingOver { .. }))
     }
 
     /// What is owed.

@@ -25,7 +25,9 @@ impl Supervisor {
             return;
         }
         let is_due = self.heartbeat.told.as_ref().is_none_or(|(at, told)| {
-            now - *at >= self.interval() || essence(told) != essence(&self.report(now, told.number))
+            let hurried = self.is_hurried();
+            let new = self.report(now, told.number);
+            now - *at >= self.interval() || essence(told, hurried) != essence(&new, hurried)
         });
         if is_due {
             self.send_report(now);
@@ -150,15 +152,16 @@ impl Supervisor {
 }
 
 /// Returns a report without what changes all the time: what is left is told at once when it changes.
-fn essence(report: &Report) -> Report {
+fn essence(report: &Report, hurried: bool) -> Report {
     let mut essence = report.clone();
     essence.number = 0;
     essence.received = Position::START;
     essence.applied = Position::START;
     essence.apply_lag = Millis(0);
     essence.measures = Measures::default();
-    if report.fenced > Term(0) && matches!(report.role, Role::Idle) {
-        // Somebody who waits for a fence wants to know what is held.
+    let is_fenced = report.fenced > Term(0) && matches!(report.role, Role::Idle);
+    if hurried || is_fenced {
+        // Somebody who waits for a fence or a hand over wants to know what is held.
         essence.received = report.received;
     }
     match &mut essence.role {

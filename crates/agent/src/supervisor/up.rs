@@ -16,6 +16,8 @@ use crate::plan::{self, Followed, Office, Posture, Sight, Step};
 
 /// Looks at the database are at most and at least so far apart.
 const LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
+/// They are so far apart while somebody waits for every transaction.
+const HURRIED: Duration = Duration::from_millis(5);
 /// How often a primary says that it is there, while no settings are known.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// How long clients may hold up a hand over: less than a manager waits for it.
@@ -360,7 +362,10 @@ impl Supervisor {
 
     /// Tells the observer what to look at.
     pub(super) fn aim(&mut self) {
-        let interval = (self.interval() / LOOKS).clamp(LOOK.0, LOOK.1);
+        let interval = match self.is_hurried() {
+            true => HURRIED,
+            false => (self.interval() / LOOKS).clamp(LOOK.0, LOOK.1),
+        };
         let target = self.running.as_ref().filter(|running| running.ready).map(|running| Target {
             instance: running.instance.clone(),
             generation: self.generation,
