@@ -187,6 +187,16 @@ ensure_mariadb() {
     done
 }
 
+# The load that rehearsals and benchmarks put on databases.
+ensure_sysbench() {
+    have sysbench && return
+    step "installing sysbench"
+    need_apt "sysbench" sysbench
+    can_be_root || die "sysbench is missing" "run 'sudo apt-get install sysbench', then this again"
+    install_packages sysbench
+    hash -r
+}
+
 # The real etcd and etcdctl, which the tests compare the store with.
 ensure_peers() {
     local -a missing=()

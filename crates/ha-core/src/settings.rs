@@ -21,7 +21,7 @@ pub enum DataLoss {
 
 /// One instance that belongs to the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct MemberSettings {
     /// Its number as a server.
     pub server: ServerId,
@@ -29,7 +29,7 @@ pub struct MemberSettings {
 
 /// What a person decided about a cluster, as far as failovers go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Settings {
     /// Who belongs to the cluster.
     pub members: BTreeMap<InstanceName, MemberSettings>,

@@ -35,6 +35,10 @@ impl Asked {
         let shown = object.status.as_ref().and_then(|status| status.operation.as_ref());
         if self.shown.as_ref().or(shown).is_some_and(ended) {
             self.current = None;
+            // What another manager told stays told: what is not applied again is taken away.
+            if self.shown.is_none() {
+                self.shown = shown.cloned();
+            }
             return;
         }
         if self.current.as_ref().is_some_and(|current| current.id == asked.id) {

@@ -362,10 +362,8 @@ impl Supervisor {
 
     /// Tells the observer what to look at.
     pub(super) fn aim(&mut self) {
-        let interval = match self.is_hurried() {
-            true => HURRIED,
-            false => (self.interval() / LOOKS).clamp(LOOK.0, LOOK.1),
-        };
+        let interval =
+            if self.is_hurried() { HURRIED } else { (self.interval() / LOOKS).clamp(LOOK.0, LOOK.1) };
         let target = self.running.as_ref().filter(|running| running.ready).map(|running| Target {
             instance: running.instance.clone(),
             generation: self.generation,

@@ -92,6 +92,8 @@ pub(super) fn decide(
     if let Some(stopped) = report.and_then(|report| stopped(view, report)) {
         if let Some(successor) = view.fresh(to)
             && view.is_healthy_follower(to)
+            // One that is frozen, and has nothing left to receive, looks well until it is missed.
+            && view.has_seen(successor)
             && successor.received.reaches(stopped)
         {
             return Decision::write(promote(view, primary, to, stopped));

@@ -60,11 +60,12 @@ fn asked(view: &View<'_>, memory: &Memory, primary: &InstanceName, operation: &O
     let tell = |outcome| Decision::default().telling(outcome);
     let ours = view.topology.failover.as_ref().filter(|last| last.operation.as_ref() == Some(&operation.id));
     if let Some(last) = ours {
-        let reached = last.to.as_ref() == Some(primary) && last.term == view.topology.term;
+        let wanted = operation.to.as_ref().is_none_or(|to| to == primary);
+        let reached = wanted && last.to.as_ref() == Some(primary) && last.term == view.topology.term;
         return tell(if reached {
             Outcome::Done(format!("{primary} is primary of term {}", view.topology.term))
         } else {
-            Outcome::Failed(format!("{primary} is primary, as before"))
+            Outcome::Failed(format!("{primary} is primary"))
         });
     }
     if operation.to.as_ref() == Some(primary) {

@@ -52,6 +52,17 @@ pub(super) fn build(
     config.host_pid = spec.host_pid == Some(true);
     config.host_ipc = spec.host_ipc == Some(true);
     config.mounts = mounts(container, volumes, environment)?;
+    if image.directory.is_some() {
+        // A program from a directory of its own may lie where containers have files of theirs, such as /tmp.
+        config.mounts.push(Mount {
+            source: PathBuf::from(&image.path),
+            sub_path: None,
+            target: PathBuf::from(&image.path),
+            read_only: true,
+            propagation: Propagation::None,
+            optional: true,
+        });
+    }
     config.oom_score_adj = Some(oom_score(spec, container, node.memory));
     let last_words = container.termination_message_path.as_deref().unwrap_or(TERMINATION_LOG);
     config.termination_message = Some(PathBuf::from(last_words));

@@ -109,9 +109,10 @@ async fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let (shutdown, stop) = (CancellationToken::new(), CancellationToken::new());
     let dns = dns(&ranges).await;
     let node = node(arguments, &server, &ranges, dns)?;
-    let databases = match arguments.no_databases {
-        true => None,
-        false => Some(Databases::start(&arguments.data_dir, ranges.services).await?),
+    let databases = if arguments.no_databases {
+        None
+    } else {
+        Some(Databases::start(&arguments.data_dir, ranges.services).await?)
     };
     let beside = parts::Beside { dns, node: Some(node), databases: databases.as_ref() };
     let mut parts = Parts::start(arguments, &server, beside, &shutdown, &stop).await?;

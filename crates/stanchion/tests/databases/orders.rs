@@ -87,9 +87,8 @@ impl Orders {
         let record = writer.stop().await.expect("the writer's record");
         let target = MariaDb::new(&self.access().await);
         let verdict = verify(&target, &record, HEALING).await.expect("the rows can be read");
-        if !verdict.is_clean() {
-            panic!("{verdict:?}\n{}", self.state().await);
-        }
+        let state = if verdict.is_clean() { String::new() } else { self.state().await };
+        assert!(verdict.is_clean(), "{verdict:?}\n{state}");
         assert!(verdict.acknowledged > 0, "{verdict:?}");
         clear(&target, run, HEALING).await.expect("the rows can be taken away");
         record
@@ -215,7 +214,9 @@ impl Orders {
         told += &serde_json::to_string_pretty(&self.status().await["ha"]).unwrap_or_default();
         for name in (0..3).map(|ordinal| format!("orders-{ordinal}")) {
             let log = self.ground.kubectl(&format!("logs {name} -c mariadb --tail=40")).await;
-            told += &format!("\n--- {name}\n{}{}", log.stdout, log.stderr);
+            for part in ["\n--- ", &name, "\n", &log.stdout, &log.stderr] {
+                told += part;
+            }
         }
         told + "\n--- cluster\n" + &self.ground.log_tail()
     }
