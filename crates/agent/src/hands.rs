@@ -263,7 +263,13 @@ impl Hands {
 
     /// Applies what an earlier life received.
     pub(crate) async fn drain(&self, instance: &Instance) -> Result<(), HandError> {
-        instance.drain_relay_log(&self.0.layout, DRAIN).await?;
+        let drained = instance.drain_relay_log(&self.0.layout, DRAIN).await;
+        if drained.is_err() {
+            // It may have acknowledged what is thrown away next; also a later life has to know.
+            let lost = self.0.lost.clone();
+            tokio::task::spawn_blocking(move || lost.set()).await??;
+        }
+        drained?;
         Ok(())
     }
 

@@ -63,9 +63,15 @@ impl Known {
         } else if key == keys.settings.as_bytes() {
             forward(&mut self.settings, kv);
         } else if let Some(instance) = instance(keys, key)
-            && let Some(report) = parse(kv)
+            && let Some(report) = parse::<Report>(kv)
         {
-            self.reports.insert(instance, Heard { at: Instant::now(), report: Arc::new(report) });
+            // One that is read again came when it came.
+            let again = self
+                .reports
+                .get(&instance)
+                .filter(|heard| heard.report.life == report.life && heard.report.number == report.number);
+            let at = again.map_or_else(Instant::now, |heard| heard.at);
+            self.reports.insert(instance, Heard { at, report: Arc::new(report) });
         }
     }
 

@@ -90,7 +90,9 @@ impl Supervisor {
             standing: &self.standing,
             primary: primary.map(|report| report.database_address),
             wrote: self.parts.hands.wrote(),
-            complete: !self.uncertain && self.received.reaches(base),
+            // Who was promoted although it is uncertain crashed before it was writable: what it may lack is older than
+            // `base`, and the manager knows.
+            complete: self.received.reaches(base),
             copied,
         })
     }

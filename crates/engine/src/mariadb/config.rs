@@ -14,8 +14,9 @@ use super::parameters::{self, Refused};
 /// A commit waits so long for an acknowledgement, in milliseconds: a year, which is for ever here. The greatest value that
 /// the server takes would overflow when it is made nanoseconds.
 const ACKNOWLEDGE_TIMEOUT: u64 = 31_536_000_000;
-/// A connection to a primary that brings neither event nor heartbeat for so many seconds is given up.
-const NET_TIMEOUT: u32 = 4;
+/// After so many seconds of silence a replica gives a connection up and makes another, which cannot be broken off while the
+/// other side accepts and says nothing. So it is longer than it takes to fence: twice the patience with missing heartbeats.
+const NET_TIMEOUT: u32 = 10;
 
 /// What a person may change with parameters.
 const DEFAULTS: &[(&str, &str)] = &[

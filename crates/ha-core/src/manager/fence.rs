@@ -151,7 +151,7 @@ fn most<'a>(
     from: &InstanceName,
     to: Option<&InstanceName>,
 ) -> Option<(&'a InstanceName, &'a Report)> {
-    let preferred = |name: &InstanceName| to == Some(name) || view.settings.preferred.as_ref() == Some(name);
+    let preferred = |name: &InstanceName| view.settings.preferred.as_ref() == Some(name);
     view.settings
         .members
         .keys()
@@ -159,7 +159,14 @@ fn most<'a>(
         .filter_map(|name| view.has_confirmed(name).map(|report| (name, report)))
         .filter(|(_, report)| !report.leaving)
         .max_by_key(|(name, report)| {
-            (report.received.sequence(), preferred(name), report.applied.sequence(), Reverse(report.server))
+            let asked = to == Some(*name);
+            (
+                report.received.sequence(),
+                asked,
+                report.applied.sequence(),
+                preferred(name),
+                Reverse(report.server),
+            )
         })
 }
 

@@ -12,7 +12,10 @@ use crate::topology::{Acknowledgement, Stage};
 /// Begins the first term once everybody is there.
 pub(super) fn decide(view: &View<'_>) -> Decision {
     let members = || view.settings.members.keys();
-    let here = |name: &InstanceName| view.fresh(name).filter(|report| report.is_running());
+    let here = |name: &InstanceName| {
+        // What it received in an earlier life counts, and has to be applied first.
+        view.fresh(name).filter(|report| report.is_running() && report.applied.reaches(report.received))
+    };
     let missing: Vec<&str> =
         members().filter(|name| here(name).is_none()).map(InstanceName::as_str).collect();
     if !missing.is_empty() {

@@ -27,6 +27,12 @@ pub(super) fn begin(
     to: Option<&InstanceName>,
     cause: Cause,
 ) -> Result<Topology, String> {
+    let writes = view.fresh(primary).is_some_and(
+        |report| matches!(report.role, Role::Primary { term, .. } if term == view.topology.term),
+    );
+    if !writes {
+        return Err(format!("{primary} does not say that it writes"));
+    }
     let to = successor(view, primary, to)?;
     let mut next = view.topology.clone();
     next.stage = Stage::HandingOver { primary: primary.clone(), to: to.clone() };
@@ -113,7 +119,10 @@ pub(super) fn decide(
 /// Returns where the primary of this term stopped.
 fn stopped(view: &View<'_>, report: &Report) -> Option<Position> {
     match &report.role {
-        Role::HandedOver(handed) if handed.term == view.topology.term && report.is_running() => {
+        // What it said of an earlier hand over in this term, which was taken back, is not meant.
+        Role::HandedOver(handed)
+            if handed.term == view.topology.term && report.is_running() && view.has_seen(report) =>
+        {
             Some(handed.position)
         }
         _ => None,

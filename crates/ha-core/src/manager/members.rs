@@ -51,7 +51,7 @@ fn acknowledgement(view: &View<'_>, primary: &Report, next: &mut Topology) {
             next.barred.append(&mut next.sync_set);
         }
         Acknowledgement::Entering => {
-            let Some(from) = requires(view, primary) else { return };
+            let Some(from) = requires(view, primary).filter(|_| view.has_seen(primary)) else { return };
             let holds = |name: &InstanceName| {
                 view.fresh(name).is_some_and(|report| !report.uncertain && report.received.reaches(from))
             };
@@ -98,7 +98,8 @@ fn is_worthless(report: &Report) -> bool {
 /// acknowledged. The primary's own report is the proof of both.
 fn take_out(view: &View<'_>, primary: &Report, name: &InstanceName, next: &mut Topology) {
     let Role::Primary { term, barred, barred_at, .. } = &primary.role else { return };
-    if *term != view.topology.term {
+    // What it reported before it knew whom to bar now says nothing of them.
+    if *term != view.topology.term || !view.has_seen(primary) {
         return;
     }
     let leaving: Vec<InstanceName> =
@@ -112,7 +113,10 @@ fn take_out(view: &View<'_>, primary: &Report, name: &InstanceName, next: &mut T
                     !report.uncertain && report.is_running() && report.received.reaches(*barred_at)
                 })
         };
-        let safe = next.sync_set.iter().any(holds) || view.report(&member).is_some_and(is_worthless);
+        // Where nobody else is of use either, only the primary can be promoted again, and it holds everything.
+        let worthless = |name: &InstanceName| view.report(name).is_some_and(is_worthless);
+        let last = next.sync_set.iter().all(|other| *other == member || worthless(other));
+        let safe = next.sync_set.iter().any(holds) || (worthless(&member) && last);
         if safe {
             next.sync_set.remove(&member);
         }

@@ -3,7 +3,7 @@
 use super::verdict::{self, Verdict};
 use super::{Decision, Memory, Operation, OperationKind, Outcome, View, fence, handover, members};
 use crate::name::InstanceName;
-use crate::report::Role;
+use crate::report::{Role, Standing};
 use crate::topology::{Cause, Moment, Stage, Step};
 
 /// Waits until the primary is writable.
@@ -24,9 +24,29 @@ pub(super) fn promoting(view: &View<'_>, memory: &Memory, primary: &InstanceName
     if let Some(decision) = given_up(view, primary) {
         return decision;
     }
+    if let Some(cause) = unfit(view, primary)
+        && !view.settings.paused
+    {
+        return Decision::write(fence::begin(view, primary, None, cause));
+    }
     members::maintain(view, memory, primary).unwrap_or_else(|| {
         Decision::wait(format!("{primary} applies what it has received, to become writable"))
     })
+}
+
+/// Returns why somebody who was promoted cannot become primary, or is no longer wanted.
+fn unfit(view: &View<'_>, primary: &InstanceName) -> Option<Cause> {
+    let report = view.fresh(primary).filter(|report| view.has_seen(report))?;
+    let base = view.topology.history.base();
+    if matches!(report.standing, Standing::NeedsCopy { .. }) || !report.received.reaches(base) {
+        let how = format!("it does not hold what it was promoted for: {} of {base}", report.received);
+        return Some(Cause::DatabaseEnded { how });
+    }
+    let story = view.topology.failover.as_ref().and_then(|story| story.operation.as_ref());
+    view.operation
+        .filter(|asked| asked.kind == OperationKind::Failover && view.wall < asked.until)
+        .filter(|asked| story != Some(&asked.id) && asked.to.as_ref() != Some(primary))
+        .map(|_| Cause::Requested)
 }
 
 /// Looks after a cluster that works.

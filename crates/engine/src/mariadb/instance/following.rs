@@ -185,14 +185,24 @@ impl Instance {
 
     /// Begins to acknowledge what comes, or stops to. When it returns, nothing more is acknowledged, or everything that comes.
     pub async fn set_acknowledge(&self, acknowledge: bool) -> Result<(), SqlError> {
+        const WHAT: &str = "change who acknowledges";
         let is = self.replication().await?.is_some_and(|replication| replication.acknowledging);
         if is == acknowledge && self.check().await?.acknowledges == acknowledge {
             return Ok(());
         }
         let set = set_acknowledge(acknowledge);
         // A primary is told when the connection is made, so it is made anew.
-        let statements = ["STOP SLAVE IO_THREAD", &set, "START SLAVE IO_THREAD"];
-        self.inner.work.rows("change who acknowledges", &statements, STOP_REPLICATION).await.map(|_| ())
+        self.inner.work.rows(WHAT, &["STOP SLAVE IO_THREAD", &set], STOP_REPLICATION).await?;
+        // Where nothing is applied either, a start throws away what was received and maybe acknowledged.
+        let replication = self.replication().await?;
+        let keeps = replication
+            .is_none_or(|now| now.applying || now.positions.applied.reaches(now.positions.received));
+        if !keeps {
+            return Err(SqlError::Lacks(
+                "an applier that runs: to listen again would throw away what was received",
+            ));
+        }
+        self.inner.work.rows(WHAT, &["START SLAVE IO_THREAD"], STOP_REPLICATION).await.map(|_| ())
     }
 
     /// Listens to nobody any more, and returns the last transaction that was received. What was received goes on being
