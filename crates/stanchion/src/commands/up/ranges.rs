@@ -1,8 +1,9 @@
 //! Which addresses of 127.0.0.0/8 a cluster has, so that several run beside each other on one machine.
 //!
 //! Range number N is 127.(64+N).0.0/16 for Pods and 127.(96+N).0.0/16 for Services. A cluster keeps its number in its data
-//! directory, because Services keep their addresses; while it runs it holds a socket that says so to others. Where a new
-//! cluster looks first depends on its directory: so it hardly ever takes the number of one that is stopped at the moment.
+//! directory, because Services keep their addresses; while it runs it holds a socket that says so to others. Which directory
+//! has a number is also noted for the machine, so that a new cluster does not take that of one that is stopped at the moment.
+//! Where nothing can be noted, it hardly ever does: where it looks first depends on its directory.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
@@ -65,14 +66,20 @@ impl Ranges {
                 let number = text.trim().parse().ok().filter(|number| *number < RANGES);
                 let number = number.ok_or_else(|| RangeError::Content { path: path.clone(), text })?;
                 let services = network(FIRST.1 + number);
-                mark(number).await.map_err(|_| RangeError::Taken { services })
+                let taken = mark(number).await.map_err(|_| RangeError::Taken { services })?;
+                note(number, data_dir);
+                Ok(taken)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let first = first(data_dir);
-                for number in (first..RANGES).chain(0..first) {
+                let free = |number: &u8| !is_noted(*number, data_dir);
+                let (free, kept): (Vec<u8>, Vec<u8>) = (first..RANGES).chain(0..first).partition(free);
+                // Those of clusters that are stopped come last.
+                for number in free.into_iter().chain(kept) {
                     let Ok(ranges) = mark(number).await else { continue };
                     std::fs::create_dir_all(data_dir).map_err(file)?;
                     std::fs::write(&path, format!("{number}\n")).map_err(file)?;
+                    note(number, data_dir);
                     return Ok(ranges);
                 }
                 Err(RangeError::None)
@@ -80,6 +87,39 @@ impl Ranges {
             Err(error) => Err(file(error)),
         }
     }
+}
+
+/// Where it is noted for the machine which directory has a number; nowhere if this user has no such place.
+fn notes() -> Option<PathBuf> {
+    let run = if rustix::process::geteuid().is_root() {
+        PathBuf::from("/run")
+    } else {
+        PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").filter(|dir| !dir.is_empty())?)
+    };
+    Some(run.join("stanchion").join("network-ranges"))
+}
+
+/// Notes which directory has a number.
+fn note(number: u8, data_dir: &Path) {
+    let Some(notes) = notes() else { return };
+    let path = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let written = std::fs::create_dir_all(&notes)
+        .and_then(|()| std::fs::write(notes.join(number.to_string()), path.as_os_str().as_encoded_bytes()));
+    if let Err(error) = written {
+        tracing::debug!(path = %notes.display(), %error, "cannot note for the machine which addresses are taken");
+    }
+}
+
+/// Returns whether another directory is noted for a number, and still has it.
+fn is_noted(number: u8, data_dir: &Path) -> bool {
+    let Some(text) = notes().and_then(|notes| std::fs::read_to_string(notes.join(number.to_string())).ok())
+    else {
+        return false;
+    };
+    let own = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+    let has = std::fs::read_to_string(Path::new(&text).join(FILE))
+        .is_ok_and(|kept| kept.trim() == number.to_string());
+    Path::new(&text) != own && has
 }
 
 /// Returns the number that a new cluster tries first.
@@ -117,6 +157,19 @@ mod tests {
         drop(first);
         let again = Ranges::take(one.path()).await.expect("addresses");
         assert_eq!((again.pods, again.services), before);
+    }
+
+    #[tokio::test]
+    async fn a_stopped_cluster_is_remembered_as_long_as_it_is_there() {
+        let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        let number =
+            Ranges::take(one.path()).await.expect("addresses").services.network().octets()[1] - FIRST.1;
+        // Whether notes can be taken depends on who runs the test.
+        let notes = notes().filter(|notes| notes.join(number.to_string()).exists());
+        assert_eq!(is_noted(number, other.path()), notes.is_some());
+        assert!(!is_noted(number, one.path()), "its own number is free for itself");
+        std::fs::remove_dir_all(one.path()).expect("it can be removed");
+        assert!(!is_noted(number, other.path()));
     }
 
     #[test]
