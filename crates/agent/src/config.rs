@@ -52,7 +52,7 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// The volume for temporary files, if it is another.
     pub temporary_directory: Option<PathBuf>,
-    /// Where the passwords are: `root-password`, `replication-password`, `app-password`.
+    /// Where the passwords are: `replication-password`, `app-password`.
     pub secrets_directory: PathBuf,
     /// Where the certificates are: `ca.crt`, `tls.crt`, `tls.key`.
     pub tls_directory: PathBuf,

@@ -62,9 +62,14 @@ pub fn instances_service(cluster: &str) -> String {
     format!("{cluster}-instances")
 }
 
-/// Returns the name of the Secret with passwords.
+/// Returns the name of the Secret with what applications need: address, account and password.
 pub fn credentials(cluster: &str) -> String {
     format!("{cluster}-credentials")
+}
+
+/// Returns the name of the Secret with the passwords that only agents read.
+pub fn system(cluster: &str) -> String {
+    format!("{cluster}-system")
 }
 
 /// Returns the name of the Secret with the cluster's authority and the certificate of its instances.

@@ -16,6 +16,7 @@ use stanchion_store::core::{DeleteRange, KeyRange};
 use crate::FINALIZER;
 use crate::calls::Calls;
 use crate::dereference::is_owned;
+use crate::keep::belongs;
 use crate::reconcile::ReconcileError;
 use crate::secrets;
 
@@ -80,6 +81,12 @@ async fn delete_volumes(calls: &Calls, key: &Key) -> Result<(), ReconcileError> 
     }
     let credentials = Key::new(key.namespace.clone(), names::credentials(&key.name));
     calls.delete(&secrets::resource(), &credentials, None).await?;
+    let system = Key::new(key.namespace.clone(), names::system(&key.name));
+    // A Secret of that name that is somebody else's was never taken.
+    let live = calls.get(&secrets::resource(), &system).await?;
+    if let Some(ours) = live.filter(|live| belongs(live, &key.name)) {
+        calls.delete(&secrets::resource(), &system, ours.metadata.uid.as_deref()).await?;
+    }
     Ok(())
 }
 

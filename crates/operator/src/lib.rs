@@ -18,6 +18,7 @@
 
 pub mod build;
 mod calls;
+mod credentials;
 mod deletion;
 mod dereference;
 mod events;

@@ -23,10 +23,10 @@ use crate::dereference::{Followed, PodFacts};
 use crate::events::Events;
 use crate::keep::{KeepError, Kept};
 use crate::options::Options;
-use crate::plan::{Progress, View};
+use crate::plan::{Action, Progress, View, Why};
 use crate::secrets::{self, Looked, SecretError};
 use crate::status::{Activity, Seen, status};
-use crate::{FINALIZER, deletion};
+use crate::{FINALIZER, credentials, deletion};
 
 /// Why a look at a cluster failed.
 #[derive(Debug, thiserror::Error)]
@@ -215,12 +215,15 @@ impl Operator {
         self.hold(key, object).await?;
         // What cannot be done must not keep anything else from being done, above all an instance from being started.
         let mut failed = self.keep_objects(key, cluster).await.err();
-        failed = failed.or(self.keep_secrets(object, cluster).await.err());
-        let claims = self.followed.claims_of(key);
         let templates: BTreeMap<u32, String> = manifests
             .iter()
             .map(|(ordinal, manifest)| (*ordinal, pod::template(manifest).to_owned()))
             .collect();
+        let is_updated = pods.iter().all(|pod| templates.get(&pod.ordinal) == Some(&pod.template));
+        let no_secrets = self.keep_secrets(object, cluster, is_updated).await.err();
+        let has_secrets = no_secrets.is_none();
+        failed = failed.or(no_secrets);
+        let claims = self.followed.claims_of(key);
         let asked = object.annotations().get(OPERATION).and_then(|text| Operation::parse(text).ok());
         let status = object.status.as_ref();
         let view = View {
@@ -235,6 +238,10 @@ impl Operator {
         };
         let plan = view.plan();
         for action in plan.actions {
+            // Without its Secrets the new Pod would not start, and the old one does what it is to do.
+            if !has_secrets && matches!(action, Action::DeletePod { why: Why::Outdated, .. }) {
+                continue;
+            }
             if let Err(error) = self.perform(look, action).await {
                 failed.get_or_insert(error);
             }
@@ -288,11 +295,12 @@ impl Operator {
         &self,
         object: &DatabaseCluster,
         cluster: &ValidCluster,
+        is_updated: bool,
     ) -> Result<(), ReconcileError> {
         if !self.looked.is_due(&cluster.uid) {
             return Ok(());
         }
-        secrets::credentials(&self.calls, cluster).await?;
+        credentials::keep(&self.calls, cluster, is_updated).await?;
         if secrets::certificates(&self.calls, cluster, Timestamp::now().as_second()).await? {
             let message = "made a certificate for the instances; they read it by themselves";
             self.events.normal(&object.metadata, "CertificateMade", message);

@@ -1,7 +1,4 @@
-//! The Secrets of a cluster: passwords, certificates, and the way to the store.
-//!
-//! Passwords are made once. What is there stays, be it ours from an earlier life of the cluster or put there by a person
-//! beforehand; only keys that are missing are added.
+//! The Secrets of a cluster: certificates, and the way to the store. Passwords are in [`credentials`](crate::credentials).
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -20,14 +17,11 @@ use crate::build::network::certificate_names;
 use crate::calls::{CallError, Calls};
 use crate::keep::{KeepError, belongs};
 use crate::options::StoreTls;
-use crate::passwords::{self, NoChance};
+use crate::passwords::NoChance;
 use crate::tls::{self, Certificates, TlsError};
 
 /// How often Secrets are looked at: nobody tells when they change.
 pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
-
-/// The passwords, by their keys.
-const PASSWORDS: [&str; 3] = ["root-password", "replication-password", "app-password"];
 
 /// Secrets that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -71,52 +65,6 @@ impl Looked {
 /// The kind.
 pub(crate) fn resource() -> ApiResource {
     ApiResource::erase::<Secret>(&())
-}
-
-/// Makes the passwords that are missing.
-pub(crate) async fn credentials(calls: &Calls, cluster: &ValidCluster) -> Result<(), SecretError> {
-    let name = names::credentials(cluster.name.name());
-    let key = Key::new(cluster.name.namespace(), name.clone());
-    let live = calls.get(&resource(), &key).await?;
-    let there = live.as_ref().map(data).unwrap_or_default();
-    let missing = missing(cluster, &there)?;
-    if live.is_none() {
-        let manifest =
-            Manifest::labelled::<Secret>(cluster, &name, json!({"type": "Opaque", "data": missing}));
-        return Ok(calls.create(&manifest).await?);
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Ok(calls.merge(&resource(), &key, &json!({"data": missing})).await?)
-}
-
-/// Returns what a Secret of passwords lacks.
-fn missing(
-    cluster: &ValidCluster,
-    there: &BTreeMap<String, Vec<u8>>,
-) -> Result<BTreeMap<String, ByteString>, NoChance> {
-    let mut all: BTreeMap<&str, String> = BTreeMap::new();
-    for key in PASSWORDS {
-        if !there.contains_key(key) {
-            all.insert(key, passwords::draw()?);
-        }
-    }
-    let password = match (all.get("app-password"), there.get("app-password")) {
-        (Some(new), _) => new.clone(),
-        (None, Some(known)) => String::from_utf8_lossy(known).into_owned(),
-        (None, None) => String::new(),
-    };
-    let host = format!("{}.{}.svc", names::primary_service(cluster.name.name()), cluster.name.namespace());
-    let for_applications = [
-        ("host", host),
-        ("port", names::DATABASE_PORT.to_string()),
-        ("user", cluster.database.user.clone()),
-        ("password", password),
-        ("database", cluster.database.name.clone()),
-    ];
-    all.extend(for_applications.into_iter().filter(|(key, _)| !there.contains_key(*key)));
-    Ok(all.into_iter().map(|(key, text)| (key.to_owned(), ByteString(text.into_bytes()))).collect())
 }
 
 /// Makes the certificates that are missing, or that end soon. Returns whether it did.
@@ -167,7 +115,8 @@ fn read(secret: &DynamicObject) -> Option<Certificates> {
     })
 }
 
-fn data(secret: &DynamicObject) -> BTreeMap<String, Vec<u8>> {
+/// Returns the content of a Secret.
+pub(crate) fn data(secret: &DynamicObject) -> BTreeMap<String, Vec<u8>> {
     let data = secret.data.get("data").cloned().unwrap_or(Value::Null);
     let data: Option<BTreeMap<String, ByteString>> = serde_json::from_value(data).ok().flatten();
     data.unwrap_or_default().into_iter().map(|(key, bytes)| (key, bytes.0)).collect()
@@ -180,39 +129,4 @@ pub(crate) fn store(cluster: &ValidCluster, tls: &StoreTls) -> Manifest {
         "ca.crt": bytes(&tls.ca), "tls.crt": bytes(&tls.certificate), "tls.key": bytes(&tls.key),
     }});
     Manifest::owned::<Secret>(cluster, &names::store(cluster.name.name()), fields)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::build::tests::cluster;
-
-    #[test]
-    fn only_what_is_missing_is_made() {
-        let cluster = cluster(&json!({}));
-        let all = missing(&cluster, &BTreeMap::new()).expect("passwords");
-        let keys: Vec<&str> = all.keys().map(String::as_str).collect();
-        let expected = [
-            "app-password",
-            "database",
-            "host",
-            "password",
-            "port",
-            "replication-password",
-            "root-password",
-            "user",
-        ];
-        assert_eq!(keys, expected);
-        assert_eq!(all["password"], all["app-password"]);
-        assert_eq!(all["host"].0, b"orders-primary.shop.svc");
-        let mut there: BTreeMap<String, Vec<u8>> =
-            all.into_iter().map(|(key, bytes)| (key, bytes.0)).collect();
-        assert!(missing(&cluster, &there).expect("passwords").is_empty());
-        let app = there["app-password"].clone();
-        there.remove("password");
-        there.remove("root-password");
-        let rest = missing(&cluster, &there).expect("passwords");
-        assert_eq!(rest.keys().collect::<Vec<_>>(), ["password", "root-password"]);
-        assert_eq!(rest["password"].0, app, "the application's password stays");
-    }
 }

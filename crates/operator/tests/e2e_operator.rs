@@ -35,11 +35,14 @@ async fn a_cluster_gets_all_it_needs() -> Result<()> {
     let stay = budget.spec.and_then(|spec| spec.min_available).context("a budget")?;
     assert_eq!(json!(stay), json!(2));
     when(&cluster.api::<ConfigMap>(), "orders-agent", |_| true).await?;
-    for (name, key) in
-        [("orders-tls", "ca.key"), ("orders-credentials", "password"), ("orders-store", "tls.key")]
-    {
+    for (name, keys) in [
+        ("orders-tls", &["ca.crt", "ca.key", "tls.crt", "tls.key"] as &[&str]),
+        ("orders-credentials", &["database", "host", "password", "port", "user"]),
+        ("orders-system", &["app-password", "replication-password"]),
+        ("orders-store", &["ca.crt", "tls.crt", "tls.key"]),
+    ] {
         let secret = when(&cluster.api::<Secret>(), name, |_| true).await?;
-        ensure!(secret.data.unwrap_or_default().contains_key(key), "{name} has {key}");
+        assert_eq!(secret.data.unwrap_or_default().keys().collect::<Vec<_>>(), keys, "{name}");
     }
     let pod = cluster.api::<Pod>().get("orders-0").await?;
     ensure!(pod.spec.context("a spec")?.affinity.is_some(), "instances avoid each other");
@@ -141,7 +144,9 @@ async fn passwords_and_volumes_outlive_their_cluster() -> Result<()> {
     let cluster = Cluster::start().await?;
     cluster.create("orders", &json!({})).await?;
     cluster.be_node(3).await?;
-    let before = when(&cluster.api::<Secret>(), "orders-credentials", |_| true).await?;
+    let secrets = cluster.api::<Secret>();
+    let before = when(&secrets, "orders-credentials", |_| true).await?;
+    let system = when(&secrets, "orders-system", |_| true).await?;
     let key = "/stanchion/default/orders/topology";
     let put = Put { key: key.into(), value: "{}".into(), ..Put::default() };
     cluster.store().put(put).await?;
@@ -155,18 +160,68 @@ async fn passwords_and_volumes_outlive_their_cluster() -> Result<()> {
     cluster.api::<PersistentVolumeClaim>().get("data-orders-0").await.context("volumes stay")?;
     cluster.create("orders", &json!({"deletionPolicy": "Delete"})).await?;
     cluster.be_node(3).await?;
-    assert_eq!(cluster.api::<Secret>().get("orders-credentials").await?.data, before.data);
+    assert_eq!(secrets.get("orders-credentials").await?.data, before.data);
+    assert_eq!(secrets.get("orders-system").await?.data, system.data);
     cluster.delete("orders").await?;
     for ordinal in 0..3 {
         cluster.remove_pod(&format!("orders-{ordinal}")).await?;
     }
     cluster.gone("orders").await?;
-    ensure!(cluster.api::<Secret>().get_opt("orders-credentials").await?.is_none(), "the passwords are gone");
+    for name in ["orders-credentials", "orders-system"] {
+        ensure!(secrets.get_opt(name).await?.is_none(), "the passwords in {name} are gone");
+    }
     eventually("the volumes go", async || {
         let claims = cluster.api::<PersistentVolumeClaim>().list(&ListParams::default()).await?;
         Ok(claims.items.iter().all(|claim| claim.metadata.deletion_timestamp.is_some()))
     })
     .await?;
+    cluster.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_of_a_cluster_with_one_secret_are_parted_when_nobody_mounts_them_there() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let secrets = cluster.api::<Secret>();
+    let old = json!({
+        "metadata": {"name": "orders-credentials", "labels": {"stanchion.dev/cluster": "orders"}},
+        "stringData": {
+            "root-password": "r", "replication-password": "s", "app-password": "a", "password": "a",
+            "host": "h", "port": "1", "user": "u", "database": "d",
+        },
+    });
+    let params = kube::api::PostParams::default();
+    secrets.create(&params, &serde_json::from_value(old)?).await?;
+    cluster.create("orders", &json!({})).await?;
+    let system = when(&secrets, "orders-system", |_| true).await?;
+    let expected: Secret =
+        serde_json::from_value(json!({"data": {"app-password": "YQ==", "replication-password": "cw=="}}))?;
+    assert_eq!(system.data, expected.data);
+    let left = when(&secrets, "orders-credentials", |secret| {
+        secret.data.as_ref().is_some_and(|data| !data.contains_key("root-password"))
+    })
+    .await?;
+    let left = left.data.unwrap_or_default();
+    assert_eq!(left.keys().collect::<Vec<_>>(), ["database", "host", "password", "port", "user"]);
+    assert_eq!((left["password"].0.as_slice(), left["host"].0.as_slice()), (&b"a"[..], &b"h"[..]));
+    cluster.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_somebody_elses_is_neither_used_nor_deleted() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let secrets = cluster.api::<Secret>();
+    let theirs = json!({"metadata": {"name": "orders-system"}, "stringData": {"replication-password": "x"}});
+    secrets.create(&kube::api::PostParams::default(), &serde_json::from_value(theirs)?).await?;
+    cluster.create("orders", &json!({"deletionPolicy": "Delete"})).await?;
+    let told = cluster.condition("orders", "Ready", "SecretFailed").await?;
+    ensure!(told.message.contains("Secret default/orders-system is there already"), "{}", told.message);
+    cluster.delete("orders").await?;
+    for ordinal in 0..3 {
+        cluster.remove_pod(&format!("orders-{ordinal}")).await?;
+    }
+    cluster.gone("orders").await?;
+    let data = secrets.get("orders-system").await?.data.unwrap_or_default();
+    assert_eq!(data.keys().collect::<Vec<_>>(), ["replication-password"]);
     cluster.stop().await
 }
 

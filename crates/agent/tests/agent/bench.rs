@@ -86,7 +86,7 @@ impl Bench {
         make_certificates(&directory.path().join("tls"));
         let secrets = directory.path().join("secrets");
         std::fs::create_dir(&secrets).unwrap();
-        for file in ["root-password", "replication-password", "app-password"] {
+        for file in ["replication-password", "app-password"] {
             std::fs::write(secrets.join(file), PASSWORD).unwrap();
         }
         let cluster = ClusterName::new("shop", "orders").unwrap();

@@ -6,6 +6,7 @@ use stanchion_api::{AntiAffinity, ValidCluster, names};
 
 use super::agent::{self, FILE};
 use super::{Manifest, hash};
+use crate::credentials;
 use crate::options::{Options, SecurityMode};
 
 /// The data volume in the container.
@@ -141,11 +142,11 @@ fn volumes(cluster: &ValidCluster, ordinal: u32, options: &Options) -> Value {
         let items: Vec<Value> = keys.iter().map(item).collect();
         json!({"secret": {"name": name, "items": items}})
     };
-    let passwords = ["root-password", "replication-password", "app-password"];
+    let passwords = [credentials::REPLICATION, credentials::APPLICATION];
     let certificates = ["ca.crt", "tls.crt", "tls.key"];
     let mut sources = vec![
         json!({"configMap": {"name": names::agent(own), "items": [{"key": FILE, "path": FILE}]}}),
-        secret(names::credentials(own), "secrets", &passwords),
+        secret(names::system(own), "secrets", &passwords),
         // The key of the authority stays where it is.
         secret(names::tls(own), "tls", &certificates),
     ];
