@@ -7,6 +7,10 @@
 //!
 //! That a stream ends says nothing: it is whole if [`BackupCompletion`] says so, and whoever carries the bytes must carry
 //! that, too. One backup of an instance at a time.
+//!
+//! Whoever reads a stream gives up when nothing comes for a minute. A backup is killed when nobody reads it any more, and
+//! when commits that do not end hold it up: its session ends with it, and with that its locks. Its own option for waiting
+//! is of no use, for it makes it wait for every query there is; asked to end, it waits on for its lock.
 
 mod restore;
 
@@ -16,17 +20,19 @@ use std::io;
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use rustix::fs::FlockOperation;
 use stanchion_ha_core::PositionError;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 use tokio::process::{ChildStderr, ChildStdout};
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::files::{self, FilesError};
 use super::initialize::path_option;
-use super::instance::SqlError;
+use super::instance::{Instance, SqlError};
 use super::layout::Layout;
 use super::process::{ReadyError, StartError};
 use super::program::{KEPT_ERRORS, Program, ProgramError, end_of};
@@ -35,6 +41,12 @@ pub use restore::Restore;
 
 /// The last words of a backup that is whole.
 const COMPLETED: &str = "completed OK!";
+
+/// The last step of a backup waits for the commits that are under way, and all that come later queue behind it. Commits
+/// that are acknowledged take milliseconds; one that has held it up for so long waits for somebody who is not there.
+const HELD_UP: Duration = Duration::from_secs(5);
+/// How often it is looked whether a backup is held up.
+const WATCH: Duration = Duration::from_secs(1);
 
 /// A copy that failed.
 #[derive(Debug, Error)]
@@ -52,6 +64,20 @@ pub enum CopyError {
         status: ExitStatus,
         /// The end of what it said.
         said: String,
+    },
+    /// Nobody reads the backup any more.
+    #[error("the backup was ended: nobody reads it any more")]
+    Unread,
+    /// Commits of the source do not end.
+    #[error(
+        "the backup was ended: commits have held it up for {HELD_UP:?}, as when nobody acknowledges them"
+    )]
+    HeldUp,
+    /// Nothing comes.
+    #[error("the copy was given up: nothing was received for {after:?}")]
+    Silent {
+        /// For how long it was waited.
+        after: Duration,
     },
     /// The stream broke.
     #[error("cannot read the copy")]
@@ -88,9 +114,13 @@ pub struct Backups {
     layout: Layout,
 }
 
-/// A backup that is under way: its bytes. Dropping it ends the backup.
+/// A backup that is under way: its bytes. Dropping it before the last of them ends the backup.
 #[derive(Debug)]
-pub struct Backup(ChildStdout);
+pub struct Backup {
+    bytes: ChildStdout,
+    /// Told when all have been read.
+    read: Option<oneshot::Sender<()>>,
+}
 
 /// Says whether a backup was whole, when all its bytes have been read.
 #[derive(Debug)]
@@ -125,18 +155,29 @@ impl Backups {
         let no_pipe = || ProgramError::Pipe { name, source: io::Error::other("it has no pipes") };
         let stdout = child.stdout.take().ok_or_else(no_pipe)?;
         let stderr = child.stderr.take().ok_or_else(no_pipe)?;
+        let (read, is_read) = oneshot::channel();
+        let instance = Instance::new(&self.layout);
         let completion = tokio::spawn(async move {
-            let said = last_words(stderr).await.map_err(|source| ProgramError::Pipe { name, source })?;
+            let words = last_words(stderr);
+            tokio::pin!(words);
+            let (said, ended) = tokio::select! {
+                said = &mut words => (said, None),
+                why = reason_to_end(is_read, &instance) => {
+                    child.start_kill().map_err(|source| ProgramError::Pipe { name, source })?;
+                    (words.await, Some(why))
+                }
+            };
+            let said = said.map_err(|source| ProgramError::Pipe { name, source })?;
             let status = child.wait().await.map_err(|source| ProgramError::Pipe { name, source })?;
             files::remove(&directory)?;
             drop(lock);
-            if status.success() && said.trim_end().ends_with(COMPLETED) {
-                Ok(())
-            } else {
-                Err(CopyError::Incomplete { status, said })
+            match ended {
+                Some(why) => Err(why),
+                None if status.success() && said.trim_end().ends_with(COMPLETED) => Ok(()),
+                None => Err(CopyError::Incomplete { status, said }),
             }
         });
-        Ok((Backup(stdout), BackupCompletion(completion)))
+        Ok((Backup { bytes: stdout, read: Some(read) }, BackupCompletion(completion)))
     }
 
     fn lock(&self) -> Result<File, CopyError> {
@@ -147,6 +188,29 @@ impl Backups {
             Err(rustix::io::Errno::WOULDBLOCK) => Err(CopyError::Busy),
             Err(error) => Err(FilesError::new("lock", &path)(error.into()).into()),
         }
+    }
+}
+
+/// Waits until there is a reason to end a backup that has not ended by itself.
+async fn reason_to_end(is_read: oneshot::Receiver<()>, instance: &Instance) -> CopyError {
+    let unread = async {
+        if is_read.await.is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let held_up = async {
+        loop {
+            tokio::time::sleep(WATCH).await;
+            match instance.holds_up_backup(HELD_UP).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => tracing::debug!(%error, "cannot see how a backup goes"),
+            }
+        }
+    };
+    tokio::select! {
+        () = unread => CopyError::Unread,
+        () = held_up => CopyError::HeldUp,
     }
 }
 
@@ -172,7 +236,16 @@ impl AsyncRead for Backup {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        let (before, room) = (buffer.filled().len(), buffer.remaining());
+        let polled = Pin::new(&mut self.bytes).poll_read(context, buffer);
+        let is_end = matches!(polled, Poll::Ready(Ok(()))) && room > 0 && buffer.filled().len() == before;
+        if is_end
+            && let Some(read) = self.read.take()
+            && read.send(()).is_err()
+        {
+            tracing::debug!("the backup has ended already");
+        }
+        polled
     }
 }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use stanchion_ha_core::Position;
 
 use super::layout::Layout;
-use sql::{Lane, field, position};
+use sql::{Lane, field, number, position};
 use track::Track;
 
 pub use applying::{ApplyError, DrainError};
@@ -115,6 +115,23 @@ impl Instance {
             lane.row(WHAT, "SELECT '1' AS one", CHECK).await?;
         }
         Ok(())
+    }
+
+    /// Has the server read its certificates again. Connections that stand go on with the old ones.
+    pub async fn reload_certificates(&self) -> Result<(), SqlError> {
+        let sql = "FLUSH NO_WRITE_TO_BINLOG SSL";
+        self.inner.checks.rows("read the certificates again", &[sql], CHECK).await.map(drop)
+    }
+
+    /// Returns whether the last step of a backup has waited for commits for longer than `bound`.
+    pub(crate) async fn holds_up_backup(&self, bound: Duration) -> Result<bool, SqlError> {
+        let sql = format!(
+            "SELECT COUNT(*) AS waiting FROM information_schema.PROCESSLIST WHERE \
+             INFO = 'BACKUP STAGE BLOCK_COMMIT' AND STATE LIKE 'Waiting for%' AND TIME_MS >= {}",
+            bound.as_millis()
+        );
+        let row = self.inner.checks.row("see how a backup goes", &sql, CHECK).await?;
+        Ok(number(&row, "waiting")? > 0)
     }
 
     /// Begins the stream of transactions of a server that holds a copy, where the copy was taken, and returns that place.

@@ -61,7 +61,7 @@ async fn a_backup_that_is_cut_off_says_so_and_replaces_nothing() -> Result<()> {
     // Whether half a stream can be unpacked is not the point: it cannot be installed.
     let received = restore.receive(&mut front).await;
     drop(front);
-    assert!(matches!(completion.await, Err(CopyError::Incomplete { .. })));
+    assert!(matches!(completion.await, Err(CopyError::Unread)));
     drop(received);
     assert!(restore.install(&other.config).await.is_err());
     assert_eq!(settle(&other.layout)?, Files::Present);
@@ -91,5 +91,55 @@ async fn a_copy_of_a_replica_is_exact_while_it_applies() -> Result<()> {
     }
     third.reaches(primary.instance.executed().await?).await?;
     assert_eq!(third.sql("CHECKSUM TABLE d.n").await?, primary.sql("CHECKSUM TABLE d.n").await?);
+    Ok(())
+}
+
+const BACKUPS: &str = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'BACKUP STAGE%'";
+
+/// A primary with a commit that nobody acknowledges, and the client that waits for it.
+async fn held_up() -> Result<(Server, tokio::task::JoinHandle<Result<String>>)> {
+    let primary = Server::primary(1).await?;
+    primary.sql(TABLE).await?;
+    primary.sql("SET GLOBAL rpl_semi_sync_master_enabled = ON").await?;
+    let waiting = tokio::spawn(primary.client().sql_owned("INSERT INTO d.t VALUES (1, 'waits')"));
+    let waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE '%semi-sync ACK%'";
+    until("the commit waits", || async { Ok(primary.sql(waits).await? == "1") }).await?;
+    Ok((primary, waiting))
+}
+
+#[tokio::test]
+async fn a_backup_that_commits_hold_up_ends_and_the_source_goes_on() -> Result<()> {
+    let (primary, waiting) = held_up().await?;
+    let (mut stream, completion) = Backups::new(&primary.layout).start().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    let ended = completion.await.expect_err("nobody acknowledges");
+    assert!(ended.to_string().contains("commits have held it up"), "{ended}");
+    until("its lock is gone", || async { Ok(primary.sql(BACKUPS).await? == "0") }).await?;
+    assert!(!waiting.is_finished(), "nobody has acknowledged it yet");
+    let replica = Server::replica(2, &primary, true).await?;
+    waiting.await??;
+    primary.sql("INSERT INTO d.t VALUES (2, 'later')").await?;
+    replica.reaches(primary.instance.executed().await?).await?;
+    let third = Server::empty(3, &[])?;
+    copy(&primary, &third).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_backup_that_nobody_reads_lets_go_of_its_lock() -> Result<()> {
+    let (primary, waiting) = held_up().await?;
+    let (mut stream, completion) = Backups::new(&primary.layout).start().await?;
+    let reading = async {
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+        anyhow::bail!("it ended before anybody had gone")
+    };
+    let blocks = async { until("it blocks", || async { Ok(primary.sql(BACKUPS).await? == "1") }).await };
+    tokio::select! {
+        ended = reading => ended?,
+        blocks = blocks => blocks?,
+    }
+    drop(stream);
+    assert!(matches!(completion.await, Err(CopyError::Unread)));
+    until("its lock is gone", || async { Ok(primary.sql(BACKUPS).await? == "0") }).await?;
+    waiting.abort();
     Ok(())
 }

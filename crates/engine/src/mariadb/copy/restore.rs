@@ -1,11 +1,12 @@
 //! A data directory made from a copy.
 
 use std::fs;
+use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
 use stanchion_ha_core::Position;
-use tokio::io::{AsyncRead, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -25,6 +26,12 @@ const NOTED: [&str; 2] = ["mariadb_backup_binlog_info", "xtrabackup_binlog_info"
 const FOLLOWED: [&str; 2] = ["mariadb_backup_slave_info", "xtrabackup_slave_info"];
 /// The server that begins the copy's stream has nothing to recover.
 const START: Duration = Duration::from_mins(2);
+
+/// A copy of which nothing comes for so long is given up. A source that works is never silent for longer than its last step
+/// may be held up, which is seconds, and than a disk takes that is slow; one that is frozen says nothing for ever.
+const SILENCE: Duration = Duration::from_mins(1);
+/// So much is taken at once.
+const PIECE: usize = 256 * 1024;
 
 /// A copy that is being received and put in place.
 #[derive(Debug)]
@@ -49,18 +56,21 @@ impl Restore {
         let mut child = command.spawn().map_err(|source| ProgramError::Start { name, source })?;
         let stdin = child.stdin.take();
         let write = async {
-            let Some(mut stdin) = stdin else { return Ok(0) };
-            let length = tokio::io::copy(stream, &mut stdin).await?;
-            stdin.shutdown().await?;
-            Ok(length)
+            let Some(stdin) = stdin else { return Ok(0) };
+            pour(stream, stdin, SILENCE).await
         };
         let (written, output) = tokio::join!(write, child.wait_with_output());
         let output = output.map_err(|source| ProgramError::Pipe { name, source })?;
-        if !output.status.success() {
-            let said = end_of(&output.stderr);
-            return Err(ProgramError::Failed { name, status: output.status, said }.into());
+        match written {
+            // What ends early cannot be unpacked, and that is not why.
+            Err(Poured::Source(error)) => Err(error),
+            _ if !output.status.success() => {
+                let said = end_of(&output.stderr);
+                Err(ProgramError::Failed { name, status: output.status, said }.into())
+            }
+            Err(Poured::Sink(source)) => Err(ProgramError::Pipe { name, source }.into()),
+            Ok(length) => Ok(length),
         }
-        written.map_err(CopyError::Stream)
     }
 
     /// Makes what was received a data directory, puts it in place of the one there is, and returns where it was taken. No
@@ -140,5 +150,50 @@ impl Restore {
             Ok(Ok(_) | Err(ProgramError::Failed { .. })) | Err(_) => Ok(()),
             Ok(Err(error)) => Err(error.into()),
         }
+    }
+}
+
+/// Which side of a stream failed.
+#[derive(Debug)]
+enum Poured {
+    Source(CopyError),
+    Sink(io::Error),
+}
+
+/// Writes all of a stream, of which something has to come every so often.
+async fn pour(
+    stream: &mut (impl AsyncRead + Unpin),
+    mut sink: impl AsyncWrite + Unpin,
+    silence: Duration,
+) -> Result<u64, Poured> {
+    let (mut total, mut buffer) = (0, Vec::with_capacity(PIECE));
+    loop {
+        buffer.clear();
+        let read = timeout(silence, stream.read_buf(&mut buffer)).await;
+        let read = read.map_err(|_| Poured::Source(CopyError::Silent { after: silence }))?;
+        match read.map_err(|error| Poured::Source(CopyError::Stream(error)))? {
+            0 => break,
+            count => total += count as u64,
+        }
+        sink.write_all(&buffer).await.map_err(Poured::Sink)?;
+    }
+    sink.shutdown().await.map_err(Poured::Sink)?;
+    Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_source_that_says_nothing_is_given_up() {
+        let (mut far, mut near) = tokio::io::duplex(64);
+        far.write_all(b"something").await.expect("there is room");
+        let mut sink = Vec::new();
+        let poured = pour(&mut near, &mut sink, Duration::from_millis(20)).await;
+        assert!(matches!(poured, Err(Poured::Source(CopyError::Silent { .. }))), "{poured:?}");
+        assert_eq!(sink, b"something");
+        drop(far);
+        assert!(matches!(pour(&mut near, &mut sink, SILENCE).await, Ok(0)), "its end is its end");
     }
 }
