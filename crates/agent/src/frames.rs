@@ -3,6 +3,7 @@
 //! ```text
 //!   length (4 bytes, big endian, not 0)  bytes ...        as often as needed
 //!   0 (4 bytes)  number of all bytes (8 bytes)            once, only if the source completed
+//!   ffffffff  length (4 bytes)  text ...                  instead, if it did not: why
 //! ```
 //!
 //! Whoever reads gets the end of the stream only after the last record; anything else that ends is an error.
@@ -22,6 +23,11 @@ const LAST: usize = LENGTH + 8;
 /// The longest record that is believed.
 const LONGEST: usize = 16 << 20;
 
+/// The length that says that the source did not complete.
+const FAILED: u32 = u32::MAX;
+/// So much is told of why not.
+const REASON: usize = 1024;
+
 /// Puts bytes into a record.
 pub(crate) fn record(bytes: &[u8]) -> Bytes {
     let mut record = BytesMut::with_capacity(LENGTH + bytes.len());
@@ -35,6 +41,16 @@ pub(crate) fn last(total: u64) -> Bytes {
     let mut record = BytesMut::with_capacity(LAST);
     record.put_u32(0);
     record.put_u64(total);
+    record.freeze()
+}
+
+/// Returns the last record of a copy that the source did not complete.
+pub(crate) fn failed(why: &str) -> Bytes {
+    let why = &why.as_bytes()[why.len().saturating_sub(REASON)..];
+    let mut record = BytesMut::with_capacity(2 * LENGTH + why.len());
+    record.put_u32(FAILED);
+    record.put_u32(u32::try_from(why.len()).expect("it was made short"));
+    record.put_slice(why);
     record.freeze()
 }
 
@@ -61,6 +77,9 @@ impl<B> Frames<B> {
             if length == 0 {
                 return self.end();
             }
+            if length == FAILED as usize {
+                return self.failed();
+            }
             if length > LONGEST {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
@@ -79,6 +98,14 @@ impl<B> Frames<B> {
         self.left -= count;
         self.total += count as u64;
         Ok(Some(()))
+    }
+
+    /// Returns why the source did not complete, as soon as all of that is there.
+    fn failed(&self) -> Result<Option<()>, io::Error> {
+        let Some(told) = self.buffer.get(LENGTH..2 * LENGTH) else { return Ok(None) };
+        let length = told.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)).min(REASON);
+        let Some(text) = self.buffer.get(2 * LENGTH..2 * LENGTH + length) else { return Ok(None) };
+        Err(io::Error::other(format!("the source says: {}", String::from_utf8_lossy(text))))
     }
 
     fn end(&mut self) -> Result<Option<()>, io::Error> {
@@ -155,5 +182,13 @@ mod tests {
         {
             read(&parts).await.expect_err("it is cut");
         }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_fails_says_why() {
+        let error = read(&[record(b"ab"), failed("commits hold it up")]).await.expect_err("it failed");
+        assert_eq!(error.to_string(), "the source says: commits hold it up");
+        let long = "x".repeat(2 * REASON);
+        assert!(read(&[failed(&long)]).await.expect_err("it failed").to_string().len() < 2 * REASON);
     }
 }

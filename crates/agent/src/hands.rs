@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use stanchion_engine::mariadb::{
     self, Config as DatabaseConfig, ConfigError, Files, Instance, Layout, Offline, Password, Process,
     Recovery, ReplicationAccounts,
@@ -27,7 +28,7 @@ use crate::config::Config;
 use crate::identity::Identity;
 use crate::marker::{Marker, MarkerError};
 use crate::supervisor::Launched;
-use crate::tls::Certificates;
+use crate::tls::{Certificates, Stamps};
 
 /// Crash recovery may take so long; a day is longer than any that was heard of.
 const RECOVERY: Duration = Duration::from_hours(24);
@@ -56,6 +57,8 @@ struct Inner {
     numbered: AtomicBool,
     /// Whether a copy is being put in place, which is not to be given up half-way.
     installing: AtomicBool,
+    /// Why the last copy failed.
+    copy_failure: Mutex<Option<String>>,
     log: mpsc::Sender<String>,
 }
 
@@ -118,6 +121,7 @@ impl Hands {
             lost,
             numbered,
             installing: AtomicBool::new(false),
+            copy_failure: Mutex::new(None),
             log,
         })))
     }
@@ -150,6 +154,11 @@ impl Hands {
     /// Returns how long the end may take.
     pub(crate) fn grace(&self) -> Duration {
         self.0.config.grace
+    }
+
+    /// Returns what changes when the certificates' files do.
+    pub(crate) fn certificate_stamps(&self) -> Stamps {
+        self.0.certificates.stamps()
     }
 
     /// Returns where the files are.

@@ -56,6 +56,9 @@ pub enum TlsError {
     },
 }
 
+/// When the files were changed last: authority, certificate, key.
+pub(crate) type Stamps = [Option<SystemTime>; 3];
+
 /// The certificates of a cluster, as files in one directory.
 #[derive(Clone)]
 pub(crate) struct Certificates(Arc<Inner>);
@@ -68,7 +71,7 @@ struct Inner {
 
 #[derive(Clone)]
 struct Current {
-    stamps: [Option<SystemTime>; 3],
+    stamps: Stamps,
     acceptor: TlsAcceptor,
     connector: TlsConnector,
 }
@@ -96,6 +99,11 @@ impl Certificates {
     /// Returns what makes connections, and the name that the other side has to show.
     pub(crate) fn connector(&self) -> (TlsConnector, ServerName<'static>) {
         (self.current().connector, self.0.name.clone())
+    }
+
+    /// Returns what changes when the files do.
+    pub(crate) fn stamps(&self) -> Stamps {
+        stamps(&self.0.directory)
     }
 
     /// Reads the files again if one has changed; if that fails, the old ones stay in use.
@@ -177,7 +185,7 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-fn stamps(directory: &Path) -> [Option<SystemTime>; 3] {
+fn stamps(directory: &Path) -> Stamps {
     ["ca.crt", "tls.crt", "tls.key"]
         .map(|file| std::fs::metadata(directory.join(file)).and_then(|metadata| metadata.modified()).ok())
 }

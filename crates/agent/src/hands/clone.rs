@@ -27,8 +27,24 @@ const REFUSAL: usize = 4096;
 
 impl Hands {
     /// Ends the database, saves what lies behind `after`, and puts a copy of the instance whose agent is at `source` in its
-    /// place.
+    /// place. Why that fails is remembered until it succeeds.
     pub(crate) async fn copy(
+        &self,
+        process: Option<Process>,
+        source: SocketAddr,
+        after: Option<Position>,
+    ) -> Result<Stepped, HandError> {
+        let copied = self.copy_once(process, source, after).await;
+        *self.0.copy_failure.lock() = copied.as_ref().err().map(HandError::chain);
+        copied
+    }
+
+    /// Returns why the last copy failed, if it did.
+    pub(crate) fn copy_failure(&self) -> Option<String> {
+        self.0.copy_failure.lock().clone()
+    }
+
+    async fn copy_once(
         &self,
         process: Option<Process>,
         source: SocketAddr,

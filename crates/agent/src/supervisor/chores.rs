@@ -1,16 +1,24 @@
-//! What a primary does when nothing is asked of it: accounts, the brake, and a push for commits that nobody would acknowledge.
+//! What is done when nothing is asked: any database reads certificates again that were renewed; a primary sees to accounts,
+//! the brake, and a push for commits that nobody would acknowledge.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use stanchion_engine::brake::Brake;
+use stanchion_engine::mariadb::Instance;
 use stanchion_ha_core::{Acknowledgement, Millis};
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Supervisor;
 use super::work::{Done, What, Work};
 use crate::hands::HandError;
 use crate::plan::Posture;
+use crate::tls::Stamps;
 
+/// How often it is looked whether certificates were renewed.
+const CERTIFICATES: Duration = Duration::from_secs(5);
 /// How often the brake is looked at.
 const BRAKE: Duration = Duration::from_millis(500);
 /// How often accounts are compared with the secrets.
@@ -18,6 +26,17 @@ const ACCOUNTS: Duration = Duration::from_secs(30);
 /// A commit that has waited for so long while somebody listens may have been received by who cannot acknowledge it any more:
 /// an acknowledgement that got lost with its connection is not repeated, but that of the next transaction covers it.
 const NUDGE: Duration = Duration::from_secs(1);
+
+/// The certificates that a database uses: it reads the files when it starts, and then only when it is told to.
+#[derive(Debug, Default)]
+struct Renewal {
+    /// When the files were looked at last.
+    looked: Option<Instant>,
+    /// Which life of the database has read which files for certain. None at its start: they may have changed meanwhile.
+    read: Arc<Mutex<Option<(Instant, Stamps)>>>,
+    /// The statement that has the files read; it has a deadline, and nothing waits for it.
+    reading: Option<AbortOnDropHandle<()>>,
+}
 
 /// When what was done last.
 #[derive(Debug, Default)]
@@ -34,11 +53,34 @@ pub(super) struct Chores {
     pub(super) brake: Duration,
     /// What decides on that.
     control: Option<Brake>,
+    /// Which certificates are in use.
+    renewal: Renewal,
+}
+
+impl Renewal {
+    /// Has the files read if those are others than what the life that began at `began` has read.
+    fn look(&mut self, instance: &Instance, began: Instant, stamps: Stamps) {
+        let now = Some((began, stamps));
+        if *self.read.lock() == now || self.reading.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let (instance, read) = (instance.clone(), Arc::clone(&self.read));
+        self.reading = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            match instance.reload_certificates().await {
+                Ok(()) => {
+                    *read.lock() = now;
+                    tracing::info!("the database has read its certificates");
+                }
+                Err(error) => tracing::warn!(%error, "the database goes on with the certificates it has"),
+            }
+        })));
+    }
 }
 
 impl Supervisor {
     /// Begins what is due.
     pub(super) fn begin_chore(&mut self) {
+        self.renew_certificates();
         let Posture::Primary(office) = &self.posture else { return };
         let Some(running) = &self.running else { return };
         let requires = office.requires.is_some();
@@ -65,6 +107,17 @@ impl Supervisor {
                 let operation = async move { Done::Plain(hands.brake(&instance, wait).await) };
                 self.work = Some(Work::begin(What::Brake(wait), operation));
             }
+        }
+    }
+
+    /// Has the database read its certificates again if they were renewed.
+    fn renew_certificates(&mut self) {
+        let Some(running) = &self.running else { return };
+        let now = Instant::now();
+        if is_due(self.chores.renewal.looked, CERTIFICATES, now) {
+            self.chores.renewal.looked = Some(now);
+            let stamps = self.parts.hands.certificate_stamps();
+            self.chores.renewal.look(&running.instance, running.began, stamps);
         }
     }
 

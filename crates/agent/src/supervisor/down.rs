@@ -174,8 +174,12 @@ impl Supervisor {
     pub(super) fn begin_copy(&mut self, from: stanchion_ha_core::InstanceName) {
         let Some(address) = self.report_of(&from).map(|report| report.agent_address) else { return };
         let after = self.unsaved.take();
-        self.database = Database::Preparing { what: format!("copying {from}") };
         let hands = self.parts.hands.clone();
+        let what = match hands.copy_failure() {
+            None => format!("copying {from}"),
+            Some(why) => format!("copying {from}, again after this: {why}"),
+        };
+        self.database = Database::Preparing { what };
         let process = self.running.as_mut().map(|running| {
             running.ending = true;
             running.process.clone()

@@ -30,6 +30,7 @@ use stanchion_store::core::{KeyRange, Put, RangeQuery};
 use stanchion_store::server::{ListenUrl, Server, ServerOptions};
 use stanchion_store::{Options, Store};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
@@ -83,7 +84,8 @@ impl Bench {
         let options = ServerOptions { client_urls: vec![ListenUrl::loopback(0)], ..ServerOptions::default() };
         let server = Server::start(store.clone(), options).await.unwrap();
         let endpoint = server.client_urls()[0].to_string();
-        make_certificates(&directory.path().join("tls"));
+        make_certificates(&directory.path().join("tls-1"));
+        std::os::unix::fs::symlink("tls-1", directory.path().join("tls")).unwrap();
         let secrets = directory.path().join("secrets");
         std::fs::create_dir(&secrets).unwrap();
         for file in ["replication-password", "app-password"] {
@@ -231,6 +233,42 @@ impl Bench {
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         connection.abort();
         (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Replaces authority, certificate and key at once, as a kubelet does.
+    pub(crate) fn renew_certificates(&self) {
+        let directory = self.directory.path();
+        make_certificates(&directory.join("tls-2"));
+        std::os::unix::fs::symlink("tls-2", directory.join("tls.new")).unwrap();
+        std::fs::rename(directory.join("tls.new"), directory.join("tls")).unwrap();
+    }
+
+    /// Returns whether a database shows the certificate that is there now to a client that comes over TLS.
+    pub(crate) async fn shows_certificate(&self, ordinal: usize) -> bool {
+        let agent = &self.agents[&name(ordinal)];
+        let tls = self.directory.path().join("tls");
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(tls.join("ca.crt")).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let client = client.unwrap().with_root_certificates(roots).with_no_client_auth();
+        let mut stream = TcpStream::connect((agent.address, agent.ports.0)).await.unwrap();
+        // The server greets; the client answers that it goes on with TLS.
+        let mut header = [0; 4];
+        stream.read_exact(&mut header).await.unwrap();
+        let mut greeting = vec![0; usize::from(u16::from_le_bytes([header[0], header[1]]))];
+        stream.read_exact(&mut greeting).await.unwrap();
+        let mut request = vec![32, 0, 0, 1];
+        // CLIENT_PROTOCOL_41, CLIENT_SSL, CLIENT_SECURE_CONNECTION; the longest packet; utf8mb4.
+        request.extend(0x0000_8a00_u32.to_le_bytes());
+        request.extend(0x0100_0000_u32.to_le_bytes());
+        request.push(45);
+        request.extend([0; 23]);
+        stream.write_all(&request).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(client));
+        let shown = connector.connect(ServerName::try_from("orders").unwrap(), stream).await;
+        let wanted = CertificateDer::from_pem_file(tls.join("tls.crt")).unwrap();
+        shown.is_ok_and(|stream| stream.get_ref().1.peer_certificates().unwrap()[0] == wanted)
     }
 
     async fn put(&self, key: String, value: &impl serde::Serialize) -> i64 {

@@ -364,3 +364,40 @@ async fn a_lost_volume_is_told_until_all_is_there_again() {
     bench.has_rows(1, &[1]).await;
     until("the marker goes", || async { (!bench.volume(1).join("lost").exists()).then_some(()) }).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewed_certificates_are_shown_without_a_restart() {
+    let (bench, _topology) = form(2).await;
+    let before = [bench.pid(0), bench.pid(1)];
+    for ordinal in 0..2 {
+        assert!(bench.shows_certificate(ordinal).await);
+    }
+    bench.renew_certificates();
+    for ordinal in 0..2 {
+        until("the new certificate is shown", || async {
+            bench.shows_certificate(ordinal).await.then_some(())
+        })
+        .await;
+    }
+    assert_eq!([bench.pid(0), bench.pid(1)], before);
+    insert(&bench, 0, 2).await;
+    bench.has_rows(1, &[1, 2]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_that_commits_of_its_source_hold_up_says_so_and_is_made_later() {
+    let (mut bench, mut topology) = form(2).await;
+    let blocked = bench.freeze(1);
+    let mut client = bench.connect(0).await;
+    let waiting = tokio::spawn(async move { client.query_drop("INSERT INTO numbers VALUES (2)").await });
+    bench.settings(3).await;
+    topology.clones.insert(name(2), name(0));
+    bench.want(&topology).await;
+    bench.launch(2);
+    let says = |report: &Report| matches!(&report.database, Database::Preparing { what } if what.contains("commits have held it up"));
+    bench.reports(2, "why there is no copy", says).await;
+    drop(blocked);
+    bench.signal(1, Signal::CONT);
+    waiting.await.unwrap().unwrap();
+    bench.reports(2, "to hold a copy", |report| report.standing == Standing::Contained).await;
+}
