@@ -24,6 +24,7 @@ use stanchion_ha_core::{History, InstanceName, Position, ServerId};
 use tokio::sync::mpsc;
 
 pub(crate) use self::error::HandError;
+use crate::belonging::{Label, Verdict, judge};
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::marker::{Marker, MarkerError};
@@ -64,11 +65,20 @@ struct Inner {
 
 /// What was found in the files.
 #[derive(Debug)]
-pub(crate) struct Prepared {
-    /// What they say.
-    pub(crate) offline: Offline,
-    /// Whether something is gone that others count on: all files, or what was not yet on the disk when the machine went down.
-    pub(crate) lost: bool,
+pub(crate) enum Prepared {
+    /// Data of the cluster.
+    Ready {
+        /// What they say.
+        offline: Offline,
+        /// Whether something is gone that others count on: all files, or what was not yet on the disk when the machine went
+        /// down.
+        lost: bool,
+    },
+    /// Data of another cluster.
+    Foreign {
+        /// Whose.
+        of: String,
+    },
 }
 
 /// What steps need to know besides.
@@ -198,14 +208,19 @@ impl Hands {
     }
 
     /// Puts the files in order, makes them if there are none, and reads what they say. `counted_on` is whether others rely on
-    /// what the instance holds.
+    /// what the instance holds, `may_adopt` whether data of another cluster may become this one's.
     pub(crate) async fn prepare(
         &self,
         servers: BTreeSet<ServerId>,
         counted_on: bool,
+        may_adopt: bool,
     ) -> Result<Prepared, HandError> {
         let layout = self.0.layout.clone();
-        match tokio::task::spawn_blocking(move || mariadb::settle(&layout)).await?? {
+        let files = tokio::task::spawn_blocking(move || mariadb::settle(&layout)).await??;
+        if let Verdict::Foreign { of } = self.claim(files == Files::Present, may_adopt).await? {
+            return Ok(Prepared::Foreign { of });
+        }
+        match files {
             Files::Present => {}
             Files::Absent => {
                 tracing::info!(path = %self.0.layout.data().display(), counted_on, "initializing the data directory");
@@ -227,7 +242,33 @@ impl Hands {
             }
             Ok::<_, MarkerError>(lost.is_set())
         };
-        Ok(Prepared { offline, lost: tokio::task::spawn_blocking(look).await?? })
+        Ok(Prepared::Ready { offline, lost: tokio::task::spawn_blocking(look).await?? })
+    }
+
+    /// Makes the volume the cluster's, unless it is somebody else's.
+    async fn claim(&self, has_data: bool, may_adopt: bool) -> Result<Verdict, HandError> {
+        let (label, ours) = (Label::new(&self.0.config.data_directory), self.0.identity.uid.clone());
+        let claim = move || {
+            let found = label.read()?;
+            let verdict = judge(ours.as_deref(), found.as_deref(), has_data, may_adopt);
+            if let (Verdict::Claim, Some(ours)) = (&verdict, &ours) {
+                label.write(ours)?;
+                tracing::info!(was = found, is = ours, has_data, "the volume is the cluster's");
+            }
+            Ok::<_, MarkerError>(verdict)
+        };
+        Ok(tokio::task::spawn_blocking(claim).await??)
+    }
+
+    /// Puts data of another cluster aside, if the volume holds such.
+    async fn put_aside(&self) -> Result<(), HandError> {
+        let Some(ours) = self.0.identity.uid.clone() else { return Ok(()) };
+        let (label, data) = (Label::new(&self.0.config.data_directory), self.0.layout.data());
+        let aside = tokio::task::spawn_blocking(move || label.put_aside(&data, &ours)).await??;
+        if let Some(path) = aside {
+            tracing::warn!(path = %path.display(), "put the data of another cluster aside");
+        }
+        Ok(())
     }
 
     /// Starts a process; what lies behind `cut_behind` is saved first.

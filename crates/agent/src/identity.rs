@@ -16,6 +16,8 @@ pub struct Identity {
     pub server: ServerId,
     /// The Pod's address.
     pub address: IpAddr,
+    /// The uid of the cluster's object, if it is known: volumes with another one hold somebody else's data.
+    pub uid: Option<String>,
 }
 
 /// An identity that cannot be.
@@ -47,7 +49,8 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// Reads the identity from `POD_NAME`, `POD_NAMESPACE` and `POD_IP`, as `variable` returns them.
+    /// Reads the identity from `POD_NAME`, `POD_NAMESPACE`, `POD_IP` and `CLUSTER_UID`, as `variable` returns them. The last
+    /// is not set in Pods that an older operator made.
     pub fn read(
         cluster: &str,
         variable: impl Fn(&'static str) -> Option<String>,
@@ -55,7 +58,8 @@ impl Identity {
         let get = |name| variable(name).ok_or(IdentityError::Missing { variable: name });
         let (pod, namespace, address) = (get("POD_NAME")?, get("POD_NAMESPACE")?, get("POD_IP")?);
         let address = address.parse().map_err(|_| IdentityError::Address { text: address })?;
-        Self::new(&namespace, cluster, &pod, address)
+        let uid = variable("CLUSTER_UID").filter(|uid| !uid.is_empty());
+        Ok(Self { uid, ..Self::new(&namespace, cluster, &pod, address)? })
     }
 
     /// Returns the number of an instance of the same cluster, by its name.
@@ -72,6 +76,7 @@ impl Identity {
             instance: InstanceName::new(pod)?,
             server,
             address,
+            uid: None,
         })
     }
 }
@@ -91,6 +96,7 @@ mod tests {
             "POD_NAME" => Some(pod.to_owned()),
             "POD_NAMESPACE" => Some("shop".to_owned()),
             "POD_IP" => Some("10.1.2.3".to_owned()),
+            "CLUSTER_UID" => Some("3e1f".to_owned()),
             _ => None,
         })
     }
@@ -101,6 +107,7 @@ mod tests {
         assert_eq!(identity.server, ServerId(3));
         assert_eq!(identity.instance.as_str(), "orders-2");
         assert_eq!(identity.cluster.to_string(), "shop/orders");
+        assert_eq!(identity.uid.as_deref(), Some("3e1f"));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! What is to be done is decided in `ha-core` ([`stanchion_ha_core::agent`]) and in `plan`, both pure. The supervisor is the one task
 //! that owns the instance's state; everything else tells it something or is told.
 
+mod belonging;
 mod config;
 mod error;
 mod frames;

@@ -23,6 +23,12 @@ pub(crate) struct MarkerError {
     source: io::Error,
 }
 
+impl MarkerError {
+    pub(crate) fn new(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { doing, path: path.to_owned(), source }
+    }
+}
+
 /// A marker of one data volume.
 #[derive(Clone, Debug)]
 pub(crate) struct Marker {

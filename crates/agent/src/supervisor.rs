@@ -96,6 +96,11 @@ enum Files {
     Unknown,
     /// They are in order.
     Known(Offline),
+    /// They are another cluster's.
+    Foreign {
+        /// Whose.
+        of: String,
+    },
 }
 
 /// The state of the instance.

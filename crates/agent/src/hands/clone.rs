@@ -64,7 +64,10 @@ impl Hands {
         let length = restore.receive(&mut stream).await?;
         tracing::info!(length, %source, "received a copy");
         self.0.installing.store(true, Ordering::Release);
-        let installed = self.install(restore).await;
+        let installed = match self.put_aside().await {
+            Ok(()) => self.install(restore).await,
+            Err(error) => Err(error),
+        };
         self.0.installing.store(false, Ordering::Release);
         Ok(Stepped::Copied(installed?))
     }

@@ -99,8 +99,9 @@ async fn send(
             frames::failed(&error.to_string())
         }
     };
-    match timeout(UNREAD, sender.send_data(last)).await {
-        Ok(Ok(())) => tracing::info!(total, "a copy has ended"),
-        Ok(Err(_)) | Err(_) => tracing::warn!("who asked for a copy is gone"),
+    if let Ok(Ok(())) = timeout(UNREAD, sender.send_data(last)).await {
+        tracing::info!(total, "a copy has ended");
+    } else {
+        tracing::warn!("who asked for a copy is gone");
     }
 }

@@ -2,7 +2,7 @@
 
 use stanchion_engine::mariadb::Recovery;
 use stanchion_ha_core::agent::{Before, Duty, Start, counted_on, start};
-use stanchion_ha_core::{Database, Position, Standing};
+use stanchion_ha_core::{Database, Position, Stage, Standing};
 use tokio::time::Instant;
 
 use super::work::{Done, Launched, What, Work};
@@ -27,6 +27,11 @@ impl Supervisor {
             return false;
         }
         let confirmed = self.known.borrow().is_confirmed_since(self.guard.down_since);
+        if let Files::Foreign { of } = &self.files {
+            let of = of.clone();
+            self.turn_foreign(&of);
+            return false;
+        }
         let Files::Known(offline) = self.files else {
             // Files that have to be made mean something else if others count on them.
             if confirmed && self.topology.is_some() {
@@ -65,6 +70,36 @@ impl Supervisor {
         false
     }
 
+    /// Looks at an instance whose volume holds data of another cluster: it does not start on them.
+    fn turn_foreign(&mut self, of: &str) {
+        if self.may_adopt() {
+            self.files = Files::Unknown;
+        } else if let Duty::Copy { from } = self.duty()
+            && self.copied.as_ref() != Some(&from)
+        {
+            self.begin_copy(from);
+        } else if !matches!(self.standing, Standing::NeedsCopy { .. }) {
+            let why = format!(
+                "its volume holds the data of another cluster (uid {of}); they are put aside when it gets a copy"
+            );
+            tracing::warn!(why, "a copy is needed");
+            self.database = Database::Failed { why: why.clone() };
+            self.standing = Standing::NeedsCopy { why, saved: None };
+        }
+    }
+
+    /// Returns whether data of another cluster may become this one's: while it forms with this instance as a member, which
+    /// nobody decides without it, and if others count on what it holds.
+    fn may_adopt(&self) -> bool {
+        let Some(seen) = &self.topology else { return false };
+        let me = self.parts.hands.me();
+        if seen.value.stage == Stage::Forming {
+            self.settings().is_some_and(|settings| settings.members.contains_key(me))
+        } else {
+            counted_on(me, &seen.value)
+        }
+    }
+
     /// A database that does not start without what does not belong is not to start with it either.
     fn give_up_cutting(&mut self) {
         if !matches!(self.standing, Standing::NeedsCopy { .. }) {
@@ -88,16 +123,26 @@ impl Supervisor {
         }
         let counted_on =
             self.topology.as_ref().is_some_and(|seen| counted_on(self.parts.hands.me(), &seen.value));
-        let operation = async move { Done::Prepared(hands.prepare(servers, counted_on).await) };
+        let may_adopt = self.may_adopt();
+        let operation = async move { Done::Prepared(hands.prepare(servers, counted_on, may_adopt).await) };
         self.work = Some(Work::begin(What::Prepare, operation));
     }
 
     /// Takes over what was found in the files.
     pub(super) fn prepared(&mut self, prepared: Result<Prepared, HandError>) {
-        let Some(Prepared { offline, lost }) = self.checked(prepared) else { return };
+        let Some(prepared) = self.checked(prepared) else { return };
         if matches!(self.database, Database::Preparing { .. }) {
             self.database = Database::Waiting;
         }
+        let (offline, lost) = match prepared {
+            Prepared::Ready { offline, lost } => (offline, lost),
+            Prepared::Foreign { of } => {
+                // What it says is of another stream.
+                (self.applied, self.received) = (Position::START, Position::START);
+                self.files = Files::Foreign { of };
+                return;
+            }
+        };
         tracing::info!(logged = %offline.logged, received = %offline.received, clean = offline.clean, "files");
         self.applied = offline.logged;
         self.received = offline.received;
@@ -154,7 +199,7 @@ impl Supervisor {
         let received = match self.files {
             // What was cut back counts no more.
             Files::Known(offline) if self.guard.failed_cuts == 0 => offline.received,
-            Files::Known(_) | Files::Unknown => executed,
+            Files::Known(_) | Files::Unknown | Files::Foreign { .. } => executed,
         };
         self.guard.failed_cuts = 0;
         self.guard.succeeded();

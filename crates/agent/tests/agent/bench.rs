@@ -40,6 +40,9 @@ const LONG: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(5);
 pub(crate) const PASSWORD: &str = "not a secret";
 
+/// The uid of the cluster's object.
+pub(crate) const UID: &str = "this-one";
+
 /// A cluster of a few instances.
 pub(crate) struct Bench {
     pub(crate) store: Store,
@@ -137,7 +140,8 @@ impl Bench {
             "graceSeconds": 20,
         });
         let config = Config::parse(&serde_json::to_vec(&config).unwrap()).unwrap();
-        let identity = Identity::new("shop", "orders", name(ordinal).as_str(), agent.address).unwrap();
+        let mut identity = Identity::new("shop", "orders", name(ordinal).as_str(), agent.address).unwrap();
+        identity.uid = Some(UID.to_owned());
         let stop = CancellationToken::new();
         let asked = stop.clone();
         let (tell, told) = sync_channel(1);

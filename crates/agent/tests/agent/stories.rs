@@ -10,7 +10,7 @@ use stanchion_ha_core::{
     Topology,
 };
 
-use super::bench::{Bench, name, names, until};
+use super::bench::{Bench, UID, name, names, until};
 
 /// A client that waits for this long is taken to wait for ever.
 const WAITS: Duration = Duration::from_millis(700);
@@ -400,4 +400,52 @@ async fn a_copy_that_commits_of_its_source_hold_up_says_so_and_is_made_later() {
     bench.signal(1, Signal::CONT);
     waiting.await.unwrap().unwrap();
     bench.reports(2, "to hold a copy", |report| report.standing == Standing::Contained).await;
+}
+
+/// Ends an instance, and has its volume name another cluster. Returns the life that ended.
+async fn give_away(bench: &mut Bench, ordinal: usize) -> String {
+    bench.ask_to_end(ordinal);
+    bench.ended(ordinal).await;
+    let label = bench.volume(ordinal).join("cluster");
+    assert_eq!(std::fs::read_to_string(&label).unwrap().trim(), UID);
+    std::fs::write(label, "another-one").unwrap();
+    bench.report(ordinal).await.unwrap().life
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn data_of_another_cluster_are_not_joined_but_put_aside() {
+    let (mut bench, mut topology) = form(2).await;
+    let life = give_away(&mut bench, 1).await;
+    topology.sync_set.clear();
+    topology.acknowledgement = Acknowledgement::Alone;
+    bench.want(&topology).await;
+    bench.launch(1);
+    let says = |report: &Report| {
+        let told = matches!(&report.standing, Standing::NeedsCopy { why, .. } if why.contains("another-one"));
+        told && report.life != life && report.applied == Position::START
+    };
+    bench.reports(1, "whose data it has", says).await;
+    assert_eq!(bench.pid(1), None);
+    topology.clones.insert(name(1), name(0));
+    bench.want(&topology).await;
+    bench.reports(1, "to hold a copy", |report| report.standing == Standing::Contained).await;
+    topology.clones.clear();
+    bench.want(&topology).await;
+    bench.reports(1, "to follow", |report| follows(report, 1)).await;
+    insert(&bench, 0, 2).await;
+    bench.has_rows(1, &[1, 2]).await;
+    let volume = bench.volume(1);
+    assert!(volume.join("data.of-another-one").join("app").exists(), "what was there is kept");
+    assert_eq!(std::fs::read_to_string(volume.join("cluster")).unwrap().trim(), UID);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_forms_takes_over_what_was_kept() {
+    let mut bench = Bench::start(1).await;
+    bench.want(&Topology::forming()).await;
+    bench.reports(0, "to run", Report::is_running).await;
+    let life = give_away(&mut bench, 0).await;
+    bench.launch(0);
+    bench.reports(0, "to run", |report| report.life != life && report.is_running()).await;
+    assert_eq!(std::fs::read_to_string(bench.volume(0).join("cluster")).unwrap().trim(), UID);
 }

@@ -103,6 +103,8 @@ fn database(cluster: &ValidCluster, options: &Options) -> Value {
             from_field("POD_NAME", "metadata.name"),
             from_field("POD_NAMESPACE", "metadata.namespace"),
             from_field("POD_IP", "status.podIP"),
+            // Not in the configuration: agents of older Pods refuse what they do not know.
+            {"name": "CLUSTER_UID", "value": cluster.uid},
         ],
         "ports": [
             {"name": "mariadb", "containerPort": names::DATABASE_PORT, "protocol": "TCP"},
