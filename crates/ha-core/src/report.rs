@@ -105,6 +105,9 @@ pub enum Role {
     Rising {
         /// In which term.
         term: Term,
+        /// What that fails of, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<String>,
     },
     /// It is the primary.
     Primary {

@@ -130,6 +130,8 @@ pub enum Cause {
     Requested,
     /// It is about to leave, as when its Pod is deleted.
     Leaving,
+    /// Nobody acknowledged its commits any more, and whoever could had to be copied from it first, which takes that none waits.
+    Unacknowledged,
 }
 
 /// The story of one change of primary. Times are since the Unix epoch.

@@ -137,7 +137,11 @@ fn trouble(view: &View<'_>, name: &InstanceName, report: &Report) -> Option<Stri
         return Some("it may have acknowledged more than it holds".to_owned());
     }
     match (&report.role, &report.standing, &report.database) {
-        (Role::Follower { trouble: Some(trouble), .. }, _, _) => Some(trouble.clone()),
+        (
+            Role::Follower { trouble: Some(trouble), .. } | Role::Rising { trouble: Some(trouble), .. },
+            _,
+            _,
+        ) => Some(trouble.clone()),
         (_, Standing::NeedsCopy { why, .. }, _) | (_, _, Database::Failed { why }) => Some(why.clone()),
         (_, _, Database::Ended { how }) => Some(format!("the database ended: {how}")),
         (_, _, Database::Preparing { what }) => Some(what.clone()),
@@ -186,6 +190,9 @@ pub(crate) fn cause(cause: &Cause) -> String {
         }
         Cause::Requested => "somebody asked for it".to_owned(),
         Cause::Leaving => "it was about to leave".to_owned(),
+        Cause::Unacknowledged => {
+            "nobody acknowledged its commits, and a copy for who could takes that none waits".to_owned()
+        }
     }
 }
 

@@ -63,12 +63,17 @@ pub(super) fn decide(
         return Decision::write(promote(view, name, report, BTreeSet::new()));
     }
     if recall && let Some(report) = returned(view, from) {
-        return Decision::write(promote(view, from, report, BTreeSet::new()));
+        let copy = if view.settings.paused { None } else { members::copy_first(view, from, report) };
+        return copy.unwrap_or_else(|| Decision::write(promote(view, from, report, BTreeSet::new())));
     }
     if may_lose(view) && memory.in_stage(view) >= view.settings.patience() {
-        let unasked = silent.iter().map(|name| (*name).clone()).collect();
+        let mut unasked: BTreeSet<InstanceName> = silent.iter().map(|name| (*name).clone()).collect();
         if let Some((name, report)) = most(view, from, to) {
             return Decision::write(promote(view, name, report, unasked));
+        }
+        if let Some(report) = remains(view, from) {
+            unasked.insert(from.clone());
+            return Decision::write(promote(view, from, report, unasked));
         }
     }
     if !recall && is_recall_due(view, memory, &silent, complete) {
@@ -129,6 +134,17 @@ fn returned<'a>(view: &View<'a>, from: &InstanceName) -> Option<&'a Report> {
         && matches!(report.role, Role::Idle | Role::HandedOver(_))
         && !report.leaving;
     (ready && report.received.reaches(view.topology.history.base())).then_some(report)
+}
+
+/// Returns the old primary, if it is back with less than it had.
+fn remains<'a>(view: &View<'a>, from: &InstanceName) -> Option<&'a Report> {
+    view.fresh(from).filter(|report| {
+        report.fenced >= view.topology.term
+            && report.is_running()
+            && !report.leaving
+            && matches!(report.role, Role::Idle)
+            && matches!(report.standing, Standing::Contained | Standing::Empty)
+    })
 }
 
 /// Returns who is to be promoted when everybody who may have acknowledged was asked: one that holds as much as anybody.

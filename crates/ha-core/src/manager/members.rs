@@ -33,6 +33,7 @@ pub(super) fn maintain(view: &View<'_>, memory: &Memory, primary: &InstanceName)
     acknowledgement(view, report, &mut next);
     take_out(view, report, primary, &mut next);
     bar(view, memory, primary, &mut next);
+    readmit(view, primary, &mut next);
     release(view, &mut next);
     join(view, memory, report, primary, &mut next);
     copies(view, primary, report, &mut next);
@@ -89,9 +90,26 @@ fn bar(view: &View<'_>, memory: &Memory, primary: &InstanceName, next: &mut Topo
     next.barred.extend(out);
 }
 
+/// Lets members acknowledge again that were barred while another could, if no other can any more.
+fn readmit(view: &View<'_>, primary: &InstanceName, next: &mut Topology) {
+    let can = |name: &InstanceName| {
+        let fit = |report: &Report| report.is_running() && !report.leaving && !is_worthless(report);
+        name != primary && view.is_member(name) && view.fresh(name).is_some_and(fit)
+    };
+    if next.sync_set.iter().any(|name| !next.barred.contains(name) && can(name)) {
+        return;
+    }
+    next.barred.retain(|name| !next.sync_set.contains(name) || !can(name));
+}
+
 /// Whether an instance surely does not hold all that it acknowledged, so that nothing is lost with it.
 fn is_worthless(report: &Report) -> bool {
-    matches!(report.standing, Standing::NeedsCopy { .. })
+    match report.standing {
+        Standing::NeedsCopy { .. } => true,
+        // Its volume was lost.
+        Standing::Empty => report.uncertain,
+        Standing::Unknown | Standing::Contained => false,
+    }
 }
 
 /// Takes barred members out of the sync set once the primary refuses them and another member holds all they may have
@@ -170,30 +188,96 @@ fn join(view: &View<'_>, memory: &Memory, primary: &Report, name: &InstanceName,
             && view.is_healthy_follower(other)
             && view.report(other).is_some_and(|report| !report.uncertain && near(report))
     };
-    let joining: Vec<InstanceName> = view.settings.members.keys().filter(ready).cloned().collect();
+    // Who joins others is asked together with them. The first to join is asked alone, so it has to hold everything.
+    let all = next.sync_set.is_empty().then(|| acknowledged_up_to(view, primary)).flatten();
+    if next.sync_set.is_empty() && all.is_none() {
+        return;
+    }
+    let holds = |other: &&InstanceName| {
+        all.is_none_or(|all| view.report(other).is_some_and(|report| report.received.reaches(all)))
+    };
+    let joining: Vec<InstanceName> =
+        view.settings.members.keys().filter(ready).filter(holds).cloned().collect();
     next.sync_set.extend(joining);
+}
+
+/// Returns what all that was acknowledged lies before, if nobody acknowledges any more: the last who did was barred there,
+/// or was in the sync set of the term before.
+fn acknowledged_up_to(view: &View<'_>, primary: &Report) -> Option<Position> {
+    let base = view.topology.history.base();
+    match &primary.role {
+        Role::Primary { term, barred_at, .. } if *term == view.topology.term => {
+            Some(if barred_at.reaches(base) { *barred_at } else { base })
+        }
+        _ => None,
+    }
 }
 
 /// Orders copies for those who need one, and ends the order once they have it.
 fn copies(view: &View<'_>, primary: &InstanceName, report: &Report, next: &mut Topology) {
-    let done = |name: &InstanceName| {
-        !view.is_member(name)
-            || view.report(name).is_some_and(|report| {
-                view.has_seen(report) && report.is_running() && report.standing == Standing::Contained
-            })
-    };
+    let done = |name: &InstanceName| !view.is_member(name) || is_copied(view, name);
     next.clones.retain(|name, from| !done(name) && view.fresh(from).is_some());
-    let long = report.applied.sequence() > REPLAYED;
     for name in view.settings.members.keys().filter(|name| *name != primary) {
-        let needs = view.fresh(name).is_some_and(|report| match report.standing {
-            Standing::NeedsCopy { .. } => true,
-            Standing::Empty => long && report.applied == Position::START,
-            Standing::Unknown | Standing::Contained => false,
-        });
+        let needs = needs_copy(view, name, report);
         if needs && !next.sync_set.contains(name) && !next.clones.contains_key(name) {
             next.clones.insert(name.clone(), source(view, name, primary));
         }
     }
+}
+
+/// Returns whether a copy that was ordered has been made.
+fn is_copied(view: &View<'_>, name: &InstanceName) -> bool {
+    view.report(name).is_some_and(|report| {
+        view.has_seen(report) && report.is_running() && report.standing == Standing::Contained
+    })
+}
+
+/// Returns whether an instance can follow only after it has been made a copy.
+fn needs_copy(view: &View<'_>, name: &InstanceName, primary: &Report) -> bool {
+    let long = primary.applied.sequence() > REPLAYED;
+    view.fresh(name).is_some_and(|report| match report.standing {
+        Standing::NeedsCopy { .. } => true,
+        Standing::Empty => long && report.applied == Position::START,
+        Standing::Unknown | Standing::Contained => false,
+    })
+}
+
+/// Returns whether commits wait for nobody: all that could acknowledge are to be copied from the primary first.
+///
+/// The end of a copy locks out commits, and waits for those that wait. So neither comes to an end as long as it writes.
+pub(super) fn is_deadlocked(view: &View<'_>, primary: &InstanceName) -> bool {
+    let waits = view.fresh(primary).is_some_and(
+        |report| matches!(report.role, Role::Primary { waiting, .. } if waiting >= view.settings.patience()),
+    );
+    waits
+        && view.topology.clones.values().any(|from| from == primary)
+        && !view.settings.members.keys().any(|name| name != primary && view.is_healthy_follower(name))
+}
+
+/// Orders a copy of `from`, which is to be promoted again, or waits for one: nobody could acknowledge without it.
+pub(super) fn copy_first(view: &View<'_>, from: &InstanceName, report: &Report) -> Option<Decision> {
+    let others = || view.settings.members.keys().filter(|name| *name != from);
+    let can_follow = |name: &InstanceName| {
+        view.fresh(name).is_some_and(|other| {
+            let belongs = matches!(other.standing, Standing::Contained | Standing::Empty);
+            other.is_running() && !other.leaving && belongs && !needs_copy(view, name, report)
+        })
+    };
+    if others().any(can_follow) {
+        return None;
+    }
+    // While a copy is made, no database runs that could say how it stands.
+    let copying =
+        |name: &&InstanceName| view.topology.clones.get(*name) == Some(from) && view.fresh(name).is_some();
+    if let Some(name) = others().find(copying) {
+        return Some(Decision::wait(format!(
+            "{name} is made a copy of {from}; nobody else could acknowledge"
+        )));
+    }
+    let name = others().find(|name| needs_copy(view, name, report))?;
+    let mut next = view.topology.clone();
+    next.clones = [(name.clone(), from.clone())].into();
+    Some(Decision::write(next))
 }
 
 /// Chooses whom to copy: a healthy follower, so that the primary is left alone, or else the primary.

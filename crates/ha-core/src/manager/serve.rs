@@ -29,9 +29,16 @@ pub(super) fn promoting(view: &View<'_>, memory: &Memory, primary: &InstanceName
     {
         return Decision::write(fence::begin(view, primary, None, cause));
     }
-    members::maintain(view, memory, primary).unwrap_or_else(|| {
-        Decision::wait(format!("{primary} applies what it has received, to become writable"))
-    })
+    members::maintain(view, memory, primary).unwrap_or_else(|| Decision::wait(rising(view, primary)))
+}
+
+fn rising(view: &View<'_>, primary: &InstanceName) -> String {
+    match view.fresh(primary).map(|report| &report.role) {
+        Some(Role::Rising { trouble: Some(trouble), .. }) => {
+            format!("{primary} cannot become writable: {trouble}")
+        }
+        _ => format!("{primary} applies what it has received, to become writable"),
+    }
 }
 
 /// Returns why somebody who was promoted cannot become primary, or is no longer wanted.
@@ -53,6 +60,9 @@ fn unfit(view: &View<'_>, primary: &InstanceName) -> Option<Cause> {
 pub(super) fn serving(view: &View<'_>, memory: &Memory, primary: &InstanceName) -> Decision {
     if let Some(decision) = given_up(view, primary) {
         return decision;
+    }
+    if !view.settings.paused && members::is_deadlocked(view, primary) {
+        return Decision::write(fence::begin(view, primary, None, Cause::Unacknowledged));
     }
     if let Some(operation) = view.operation {
         return asked(view, memory, primary, operation);

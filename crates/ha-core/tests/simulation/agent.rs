@@ -26,6 +26,9 @@ impl World {
             return;
         }
         self.learn(me);
+        if self.has_left(me) {
+            return;
+        }
         if let Some((_, topology)) = self.agent(me).known.clone() {
             match &self.instances[me].process {
                 Process::Down { since, .. } => self.begin(me, &topology, *since),
@@ -39,6 +42,21 @@ impl World {
             self.judge(me, &topology);
         }
         self.tell(me);
+    }
+
+    /// Ends an instance that is to leave and does not write, or has been given time enough.
+    fn has_left(&mut self, me: usize) -> bool {
+        let Some(until) = self.agent(me).leaving else { return false };
+        let writes = self.instances[me].live().is_some_and(|live| live.writable.is_some());
+        let told = self.agent(me).told_leaving;
+        if self.now < until && (writes || !told) {
+            return false;
+        }
+        self.kill(me, "it was asked to end");
+        let back = self.now + 10 + self.random.below(100);
+        self.instances[me].agent = Err(back);
+        self.instances[me].hung = false;
+        true
     }
 
     pub(crate) fn agent(&mut self, me: usize) -> &mut Agent {
@@ -296,6 +314,10 @@ impl World {
         if now < since + 20 || !self.instances[from].works() || self.is_cut(me, from) {
             return;
         }
+        // The end of a copy locks out commits, and waits for those that wait for an acknowledgement.
+        if self.instances[from].live().is_some_and(|live| !live.waiting.is_empty()) {
+            return;
+        }
         let log = self.instances[from].disk.log.clone();
         let name = self.instances[me].name.clone();
         let committed = log.len();
@@ -312,6 +334,7 @@ impl World {
             return;
         }
         let report = self.report(me);
+        self.agent(me).told_leaving = report.leaving;
         let name = self.instances[me].name.clone();
         let now = self.now;
         self.news.insert(name.clone(), now);
@@ -358,7 +381,7 @@ impl World {
             uncertain: instance.disk.uncertain,
             apply_lag: Millis(instance.disk.relay.len() as u64 * TICK),
             standing,
-            leaving: false,
+            leaving: agent.leaving.is_some(),
             measures: Measures::default(),
         }
     }

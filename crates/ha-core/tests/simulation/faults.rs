@@ -1,7 +1,7 @@
 //! What goes wrong.
 
 use stanchion_ha_core::manager::{Operation, OperationKind};
-use stanchion_ha_core::{MemberSettings, Millis};
+use stanchion_ha_core::{MemberSettings, Millis, Stage};
 
 use super::world::{TICK, World};
 
@@ -18,7 +18,7 @@ impl World {
 
     fn break_something(&mut self) {
         let who = self.random.index(self.instances.len());
-        let kind = self.random.below(13);
+        let kind = self.random.below(15);
         self.note(&format!("fault {kind} at {who}"));
         let now = self.now;
         match kind {
@@ -54,8 +54,28 @@ impl World {
                 let rate = 90 + self.random.below(21);
                 self.managers[which] = super::manager::Manager { rate, ..Default::default() };
             }
+            12 => self.spoil(who),
+            13 => self.leave(who),
             _ => self.ask(who),
         }
+    }
+
+    /// An instance is to end in an orderly way: a primary hands over first, if it can in time.
+    fn leave(&mut self, who: usize) {
+        let until = self.now + 20 + self.random.below(200);
+        if let Ok(agent) = &mut self.instances[who].agent {
+            agent.leaving.get_or_insert(until);
+        }
+    }
+
+    /// The data of a replica are found to be of no use, while there is a primary that has everything.
+    fn spoil(&mut self, who: usize) {
+        let serves = matches!(
+            &self.store.newest().stage, Stage::Serving { primary } if *primary != self.instances[who].name
+        );
+        let follows = serves && self.instances[who].live().is_some_and(|live| live.link.is_some());
+        let disk = &mut self.instances[who].disk;
+        disk.needs_copy |= follows;
     }
 
     /// Somebody asks for another primary.

@@ -13,6 +13,9 @@ pub(crate) struct Agent {
     pub(crate) known: Option<(i64, Topology)>,
     pub(crate) fenced: Term,
     pub(crate) copying: Option<u64>,
+    /// It is to end by then, and has told so.
+    pub(crate) leaving: Option<u64>,
+    pub(crate) told_leaving: bool,
 }
 
 #[derive(Clone, Debug)]
