@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod as PodObject;
 use kube::ResourceExt;
 use stanchion_api::{DatabaseCluster, Guarded, ValidCluster, settings, validate};
 use stanchion_ha_core::manager::{self, Memory, Pod, View};
-use stanchion_ha_core::{ClusterName, InstanceName, Topology};
+use stanchion_ha_core::{ClusterName, InstanceName, Settings, Topology};
 use stanchion_informers::{Informer, Key};
 use stanchion_store::KeyValueStore;
 use tokio::sync::{Notify, watch};
@@ -45,6 +45,8 @@ pub(crate) struct Conductor {
     asked: Asked,
     /// The newest spec that can work.
     valid: Option<(DatabaseCluster, ValidCluster)>,
+    /// The newest object, as long as no spec was seen that can work: what was decided before is in the store.
+    invalid: Option<DatabaseCluster>,
     publication: watch::Sender<Option<Publication>>,
     /// What is waited for, told once.
     waiting: Option<String>,
@@ -72,6 +74,7 @@ impl Conductor {
             memory: Memory::default(),
             asked: Asked::default(),
             valid: None,
+            invalid: None,
             publication,
             waiting: None,
         }
@@ -96,20 +99,25 @@ impl Conductor {
     async fn look(&mut self) -> Result<Look, WriteError> {
         let rest = Ok(Look::Settled(Duration::from_secs(1)));
         self.read();
-        let Some((object, valid)) = &self.valid else { return rest };
+        let valid = self.valid.as_ref().map(|(_, valid)| valid);
+        let Some(object) = self.valid.as_ref().map(|(object, _)| object).or(self.invalid.as_ref()) else {
+            return rest;
+        };
         if object.metadata.deletion_timestamp.is_some() {
             return rest;
         }
         let Some((entry, since)) = self.shared.mirror.entry(&self.name) else { return rest };
-        let wanted = settings(valid);
+        let Some(wanted) = valid.map(settings).or_else(|| entry.settings.clone()) else { return rest };
         if entry.settings.as_ref() != Some(&wanted) {
             write::settings(self.shared.store.as_ref(), &self.shared.office, &self.name, &wanted).await?;
         }
         let Some((topology, revision)) = &entry.topology else {
             return self.write(&Topology::forming(), 0).await;
         };
-        self.asked.look(object, valid, wall());
-        let pods = self.pods(&entry, topology);
+        if let Some(valid) = valid {
+            self.asked.look(object, valid, wall());
+        }
+        let pods = self.pods(&wanted, &entry, topology);
         let operation = self.asked.current().cloned();
         let view = View {
             now: self.shared.mirror.now(),
@@ -133,7 +141,8 @@ impl Conductor {
             self.waiting.clone_from(&decision.waiting);
         }
         let pause = manager::look_again(&view).into();
-        let shown = show::publication(object, valid.generation, &view, self.waiting.as_deref(), &self.asked);
+        let generation = valid.map_or(0, |valid| valid.generation);
+        let shown = show::publication(object, generation, &view, self.waiting.as_deref(), &self.asked);
         self.publication.send_if_modified(|last| {
             let differs = last.as_ref() != Some(&shown);
             if differs {
@@ -160,20 +169,27 @@ impl Conductor {
             return;
         }
         match validate(object) {
-            Ok(valid) => self.valid = Some((object.clone(), valid)),
+            Ok(valid) => {
+                self.valid = Some((object.clone(), valid));
+                self.invalid = None;
+            }
             Err(error) => {
-                tracing::debug!(cluster = %self.name, %error, "the spec cannot work; the last one counts");
+                tracing::debug!(cluster = %self.name, %error, "the spec cannot work; the last one that could counts");
+                if self.valid.is_none() {
+                    self.invalid = Some(object.clone());
+                }
             }
         }
     }
 
     /// Returns the evidence about every Pod that matters.
-    fn pods(&self, entry: &Entry, topology: &Topology) -> BTreeMap<InstanceName, Pod> {
+    fn pods(&self, wanted: &Settings, entry: &Entry, topology: &Topology) -> BTreeMap<InstanceName, Pod> {
         if !self.shared.pods.is_synced() {
             return BTreeMap::new();
         }
-        let members = self.valid.iter().flat_map(|(_, valid)| valid.members.iter().map(|(name, _)| name));
-        members
+        wanted
+            .members
+            .keys()
             .chain(entry.reports.keys())
             .chain(&topology.barred)
             .chain(&topology.sync_set)

@@ -30,6 +30,9 @@ const CALL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Positions and lags alone are shown so often.
 const FIGURES: Duration = Duration::from_secs(2);
+/// Where writes go is written anew so often, whether it has changed or not: somebody who managed before, and was frozen
+/// over a request, may have written what was true then.
+const ROUTE: Duration = Duration::from_secs(10);
 /// The name of the port in the Services and their slices.
 const PORT: &str = "mariadb";
 
@@ -89,6 +92,8 @@ impl Route {
 struct Told {
     /// Where writes go; not known before the first time.
     route: Route,
+    /// When that was written.
+    routed: Option<Instant>,
     status: Option<(HaStatus, Option<OperationStatus>)>,
     at: Option<Instant>,
     finished: Option<u64>,
@@ -98,12 +103,12 @@ impl Publisher {
     /// Shows whatever comes, until the other end is gone.
     pub(crate) async fn run(self, mut publications: watch::Receiver<Option<Publication>>) {
         let mut told = Told::default();
-        while publications.changed().await.is_ok() {
-            loop {
-                let Some(publication) = publications.borrow_and_update().clone() else { break };
-                let again = match self.publish(&publication, &mut told).await {
-                    Ok(None) => break,
-                    Ok(Some(later)) => later,
+        loop {
+            let publication = publications.borrow_and_update().clone();
+            let again = match &publication {
+                None => Instant::now() + ROUTE,
+                Some(publication) => match self.publish(publication, &mut told).await {
+                    Ok(later) => later,
                     Err(error) => {
                         tracing::warn!(
                             cluster = %self.cluster, error = &error as &dyn Error,
@@ -111,26 +116,24 @@ impl Publisher {
                         );
                         Instant::now() + PAUSE
                     }
-                };
-                tokio::select! {
-                    () = sleep_until(again) => {}
-                    changed = publications.changed() => if changed.is_err() { return },
-                }
+                },
+            };
+            tokio::select! {
+                () = sleep_until(again) => {}
+                changed = publications.changed() => if changed.is_err() { return },
             }
         }
     }
 
-    /// Shows one publication; returns when to look again if something was left for later.
-    async fn publish(
-        &self,
-        publication: &Publication,
-        told: &mut Told,
-    ) -> Result<Option<Instant>, PublishError> {
+    /// Shows one publication; returns when to look again.
+    async fn publish(&self, publication: &Publication, told: &mut Told) -> Result<Instant, PublishError> {
         let route = Route::of(publication);
-        if told.route != route {
+        if told.route != route || told.routed.is_none_or(|at| at.elapsed() >= ROUTE) {
             self.route(publication).await?;
             told.route = route;
+            told.routed = Some(Instant::now());
         }
+        let again = told.routed.unwrap_or_else(Instant::now) + ROUTE;
         self.roles(publication).await?;
         if let Some((term, story)) = &publication.finished
             && told.finished != Some(*term)
@@ -143,17 +146,17 @@ impl Publisher {
         }
         let status = (publication.status.clone(), publication.operation.clone());
         if told.status.as_ref() == Some(&status) {
-            return Ok(None);
+            return Ok(again);
         }
         let figures = told.status.as_ref().is_some_and(|last| only_figures(last, &status));
         let due = told.at.map(|at| at + FIGURES).filter(|due| figures && *due > Instant::now());
-        if due.is_some() {
-            return Ok(due);
+        if let Some(due) = due {
+            return Ok(due.min(again));
         }
         self.status(&status).await?;
         told.status = Some(status);
         told.at = Some(Instant::now());
-        Ok(None)
+        Ok(again)
     }
 
     async fn route(&self, publication: &Publication) -> Result<(), PublishError> {
