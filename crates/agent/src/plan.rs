@@ -46,6 +46,45 @@ pub(crate) struct Office {
     pub(crate) barred: BTreeSet<InstanceName>,
     /// What it had written when the newest of them was barred.
     pub(crate) barred_at: Position,
+    /// Whether exactly those are refused: not while that changes, nor if it could not be changed.
+    pub(crate) bars_settled: bool,
+    /// Whether commits surely wait, or surely do not, as `requires` says.
+    pub(crate) requirement_settled: bool,
+}
+
+impl Office {
+    /// Begins an office in which all is as it says.
+    pub(crate) fn new(
+        term: Term,
+        requires: Option<Position>,
+        barred: BTreeSet<InstanceName>,
+        barred_at: Position,
+    ) -> Self {
+        Self { term, requires, barred, barred_at, bars_settled: true, requirement_settled: true }
+    }
+
+    /// Says no more than what is true before and after a step that begins, and if it fails.
+    pub(crate) fn unsettle(&mut self, step: &Step) {
+        match step {
+            Step::Bar(barred) => {
+                self.barred.retain(|name| barred.contains(name));
+                self.bars_settled = false;
+            }
+            Step::Require(_) => {
+                self.requires = None;
+                self.requirement_settled = false;
+            }
+            Step::Fence { .. }
+            | Step::Listen(_)
+            | Step::Acknowledge(_)
+            | Step::Rise { .. }
+            | Step::Promote { .. }
+            | Step::HandOver { .. }
+            | Step::Resume { .. }
+            | Step::Copy { .. }
+            | Step::Kill => {}
+        }
+    }
 }
 
 /// What a database that answers has been made.
@@ -121,7 +160,12 @@ pub(crate) enum Step {
         term: Term,
     },
     /// Write again after all.
-    Resume(HandedOver),
+    Resume {
+        /// Where it stopped.
+        handed: HandedOver,
+        /// Whose connections to refuse.
+        barred: BTreeSet<InstanceName>,
+    },
     /// Make the data anew.
     Copy {
         /// From whose.
@@ -221,9 +265,9 @@ fn serve(
     let promote = || Step::Promote { term, require, barred: barred.clone() };
     match sight.posture {
         Posture::Primary(office) if office.term == term => {
-            if office.barred != *barred {
+            if office.barred != *barred || !office.bars_settled {
                 Some(Step::Bar(barred.clone()))
-            } else if office.requires.is_some() != require {
+            } else if office.requires.is_some() != require || !office.requirement_settled {
                 Some(Step::Require(require))
             } else {
                 None
@@ -231,7 +275,9 @@ fn serve(
         }
         Posture::Halfway { term: begun } if *begun == term => Some(promote()),
         Posture::Primary(_) | Posture::Halfway { .. } => Some(Step::Kill),
-        Posture::HandedOver(handed) if handed.term == term => Some(Step::Resume(handed.clone())),
+        Posture::HandedOver(handed) if handed.term == term => {
+            Some(Step::Resume { handed: handed.clone(), barred: barred.clone() })
+        }
         Posture::Risen { term: risen } if *risen == term => Some(promote()),
         Posture::Unclear(_)
         | Posture::Idle

@@ -129,6 +129,8 @@ pub(crate) struct Supervisor {
     /// Behind here lies what does not belong and has not been saved yet.
     unsaved: Option<Position>,
     copied: Option<InstanceName>,
+    /// Since when to become primary fails, and what of.
+    rising: Option<(Instant, String)>,
     /// The term in which somebody was followed in this life of the process.
     followed: Option<Term>,
     /// What the observer saw last.
@@ -164,6 +166,7 @@ impl Supervisor {
             saved: None,
             unsaved: None,
             copied: None,
+            rising: None,
             followed: None,
             sight: None,
             generation: 0,

@@ -88,6 +88,13 @@ pub(crate) enum HandError {
     Task(#[from] JoinError),
 }
 
+/// What the server says of a transaction that does not fit: a database, table, column, key or row is there and should
+/// not be, or is not and should. A full disk, a lock, and whatever else may pass are not among them.
+const MISFITS: [u64; 20] = [
+    1007, 1008, 1032, 1049, 1050, 1051, 1054, 1060, 1061, 1062, 1091, 1146, 1304, 1305, 1396, 1451, 1452,
+    1535, 1677, 1950,
+];
+
 /// Errors of the engine say much, and are seldom: they are kept apart.
 macro_rules! kept_apart {
     ($($variant:ident of $error:ident,)*) => {
@@ -125,6 +132,19 @@ impl HandError {
             cause = error.source();
         }
         text
+    }
+
+    /// Returns whether a transaction that was received does not fit the data: to try again does not help.
+    pub(crate) fn is_misfit(&self) -> bool {
+        let apply = match self {
+            Self::Apply(error) => &**error,
+            Self::Drain(error) => match &**error {
+                DrainError::Apply(error) => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        matches!(apply, ApplyError::Trouble { trouble, .. } if MISFITS.contains(&trouble.number))
     }
 
     /// Returns whether a primary writes as before, although it should have stopped.

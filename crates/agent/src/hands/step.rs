@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use stanchion_engine::mariadb::{Instance, Source, replication_user};
-use stanchion_ha_core::{Containment, InstanceName, Position, ServerId};
+use stanchion_ha_core::{Containment, InstanceName, ServerId};
 
 use super::{Context, HandError, Hands};
 use crate::plan::{Followed, Step};
@@ -48,7 +48,7 @@ impl Hands {
                 Ok(Stepped::Barred(instance.bar(&servers).await?))
             }
             Step::HandOver { .. } => self.hand_over(instance, &context).await,
-            Step::Resume(_) => self.resume(instance).await,
+            Step::Resume { barred, .. } => self.resume(instance, &servers(&barred, &context)?).await,
             Step::Copy { .. } | Step::Kill => Ok(Stepped::Done),
         }
     }
@@ -118,12 +118,13 @@ impl Hands {
         Ok(Stepped::HandedOver(position))
     }
 
-    async fn resume(&self, instance: &Instance) -> Result<Stepped, HandError> {
+    async fn resume(&self, instance: &Instance, barred: &BTreeSet<ServerId>) -> Result<Stepped, HandError> {
         self.mark().await?;
+        let barred_at = instance.bar(barred).await?;
         let health = instance.check().await?;
         instance.set_writable().await?;
         let requires = health.requires_acknowledgement.then_some(health.executed);
-        Ok(Stepped::Promoted { requires, barred_at: Position::START })
+        Ok(Stepped::Promoted { requires, barred_at })
     }
 }
 

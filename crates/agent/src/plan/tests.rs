@@ -17,7 +17,7 @@ fn followed(term: u64, acknowledge: bool) -> Followed {
 }
 
 fn office(term: u64) -> Office {
-    Office { term: Term(term), requires: None, barred: BTreeSet::new(), barred_at: Position::START }
+    Office::new(Term(term), None, BTreeSet::new(), Position::START)
 }
 
 fn handed(term: u64) -> HandedOver {
@@ -171,12 +171,38 @@ fn serving_rises_first_and_then_follows_what_is_asked() {
 }
 
 #[test]
+fn an_office_promises_no_more_than_a_change_that_may_fail_leaves() {
+    let both = BTreeSet::from([name("b"), name("c")]);
+    let begun = Office::new(Term(4), Some(Position::START), both.clone(), Position::START);
+    let serving = |acknowledgement, barred| Duty::Serve { term: Term(4), acknowledgement, barred };
+
+    let mut office = begun.clone();
+    let fewer = Step::Bar(BTreeSet::from([name("c"), name("d")]));
+    office.unsettle(&fewer);
+    assert_eq!(office.barred, BTreeSet::from([name("c")]), "b may be let in, d may not be refused yet");
+    let posture = Posture::Primary(office);
+    let as_before = serving(Acknowledgement::Required, both.clone());
+    assert_eq!(choose(&as_before, &posture), Some(Step::Bar(both.clone())), "b may have been let in");
+    let as_promised = serving(Acknowledgement::Required, BTreeSet::from([name("c")]));
+    assert!(matches!(choose(&as_promised, &posture), Some(Step::Bar(_))), "b may still be refused");
+
+    let mut office = begun;
+    office.unsettle(&Step::Require(false));
+    assert_eq!(office.requires, None, "commits may not wait any more");
+    let posture = Posture::Primary(office);
+    let alone = serving(Acknowledgement::Alone, both.clone());
+    assert_eq!(choose(&alone, &posture), Some(Step::Require(false)), "commits may still wait");
+    let required = serving(Acknowledgement::Required, both);
+    assert_eq!(choose(&required, &posture), Some(Step::Require(true)));
+}
+
+#[test]
 fn a_hand_over_can_be_taken_back() {
     let hand_over = Duty::HandOver { term: Term(4) };
     let step = Some(Step::HandOver { term: Term(4) });
     assert_eq!(choose(&hand_over, &Posture::Primary(office(4))), step);
     assert_eq!(choose(&hand_over, &Posture::HandedOver(handed(4))), None);
-    let resume = Some(Step::Resume(handed(4)));
+    let resume = Some(Step::Resume { handed: handed(4), barred: BTreeSet::new() });
     assert_eq!(choose(&serve(4, Acknowledgement::Alone), &Posture::HandedOver(handed(4))), resume);
     let rise = Some(Step::Rise { term: Term(5) });
     assert_eq!(choose(&serve(5, Acknowledgement::Alone), &Posture::HandedOver(handed(4))), rise);

@@ -203,6 +203,7 @@ impl Supervisor {
         };
         self.guard.failed_cuts = 0;
         self.guard.succeeded();
+        self.rising = None;
         self.database = Database::Running;
         self.posture = Posture::Idle;
         self.applied = executed;

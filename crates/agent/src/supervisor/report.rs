@@ -83,8 +83,12 @@ impl Supervisor {
             What::Step(Step::Rise { term }) => Some(*term),
             _ => None,
         });
-        if let Some(term) = rising {
-            return Role::Rising { term };
+        let again = match self.duty() {
+            Duty::Serve { term, .. } if self.rising.is_some() && !self.posture.may_write() => Some(term),
+            _ => None,
+        };
+        if let Some(term) = rising.or(again) {
+            return self.rising(term);
         }
         let looks = self.sight.as_ref().and_then(|sight| sight.looks.as_ref());
         match &self.posture {
@@ -112,7 +116,7 @@ impl Supervisor {
                         .map(|trouble| trouble.text.clone()),
                 }
             }
-            Posture::Risen { term } | Posture::Halfway { term } => Role::Rising { term: *term },
+            Posture::Risen { term } | Posture::Halfway { term } => self.rising(*term),
             Posture::Primary(office) => Role::Primary {
                 term: office.term,
                 requires: office.requires,
@@ -124,6 +128,10 @@ impl Supervisor {
             },
             Posture::HandedOver(handed) => Role::HandedOver(handed.clone()),
         }
+    }
+
+    fn rising(&self, term: Term) -> Role {
+        Role::Rising { term, trouble: self.rising.as_ref().map(|(_, why)| why.clone()) }
     }
 
     /// Says what the database lacks to be used as what it is to be.

@@ -159,11 +159,10 @@ impl Supervisor {
             Step::Listen(followed) => self.posture = Posture::Unclear(Some(self.suspect(followed))),
             Step::Acknowledge(followed) => self.posture = Posture::Following(self.suspect(followed)),
             Step::Promote { term, .. } => self.posture = Posture::Halfway { term: *term },
-            Step::Resume(handed) => self.posture = Posture::Halfway { term: handed.term },
+            Step::Resume { handed, .. } => self.posture = Posture::Halfway { term: handed.term },
+            Step::Require(_) | Step::Bar(_) => self.change_office(|office| office.unsettle(&step)),
             Step::Fence { .. }
             | Step::Rise { .. }
-            | Step::Require(_)
-            | Step::Bar(_)
             | Step::HandOver { .. }
             | Step::Copy { .. }
             | Step::Kill => {}
@@ -246,6 +245,7 @@ impl Supervisor {
         self.parts.metrics.stepped(What::Step(step.clone()).name(), stepped.is_ok());
         let failed = stepped.is_err();
         let is_undone = stepped.as_ref().is_err_and(HandError::is_undone_demotion);
+        self.note_rising(&step, stepped.as_ref().err(), now);
         match (step, self.checked(stepped)) {
             (step, None) => self.step_failed(&step, is_undone),
             (Step::Fence { term }, Some(Stepped::Fenced(received))) => self.fenced_at(term, received),
@@ -263,28 +263,31 @@ impl Supervisor {
             }
             (Step::Promote { term, barred, .. }, Some(Stepped::Promoted { requires, barred_at })) => {
                 self.begin_office(now);
-                self.posture = Posture::Primary(Office { term, requires, barred, barred_at });
+                self.posture = Posture::Primary(Office::new(term, requires, barred, barred_at));
                 self.standing = Standing::Contained;
                 self.uncertain = false;
                 self.chores = Chores::default();
             }
             (Step::Require(_), Some(Stepped::Required(requires))) => {
-                self.change_office(|office| office.requires = requires);
+                self.change_office(|office| {
+                    office.requires = requires;
+                    office.requirement_settled = true;
+                });
                 self.begin_office(now);
             }
             (Step::Bar(barred), Some(Stepped::Barred(at))) => self.change_office(|office| {
                 office.barred = barred;
                 office.barred_at = at;
+                office.bars_settled = true;
             }),
             (Step::HandOver { term }, Some(Stepped::HandedOver(position))) => {
                 self.applied = position;
                 self.received = position;
                 self.posture = Posture::HandedOver(HandedOver { term, position });
             }
-            (Step::Resume(handed), Some(Stepped::Promoted { requires, barred_at })) => {
+            (Step::Resume { handed, barred }, Some(Stepped::Promoted { requires, barred_at })) => {
                 self.begin_office(now);
-                let barred = std::collections::BTreeSet::new();
-                self.posture = Posture::Primary(Office { term: handed.term, requires, barred, barred_at });
+                self.posture = Posture::Primary(Office::new(handed.term, requires, barred, barred_at));
             }
             (Step::Copy { from }, Some(Stepped::Copied(position))) => self.copied_from(from, position),
             (step, Some(_)) => self.step_failed(&step, false),
@@ -296,6 +299,25 @@ impl Supervisor {
         self.aim();
     }
 
+    /// Keeps what it fails of to become primary; if that is the data, others have better.
+    fn note_rising(&mut self, step: &Step, error: Option<&HandError>, now: Instant) {
+        if !matches!(step, Step::Rise { .. } | Step::Promote { .. }) {
+            self.rising = None;
+            return;
+        }
+        let Some(error) = error else {
+            self.rising = None;
+            return;
+        };
+        let why = error.chain();
+        let since = self.rising.as_ref().map_or(now, |(since, _)| *since);
+        if error.is_misfit() && now - since >= self.patience() {
+            tracing::error!(why, "what was received does not fit the data; a copy is needed");
+            self.standing = Standing::NeedsCopy { why: why.clone(), saved: None };
+        }
+        self.rising = Some((since, why));
+    }
+
     /// What is left after a step that failed; it is done again, or something else is.
     fn step_failed(&mut self, step: &Step, is_undone: bool) {
         match step {
@@ -303,7 +325,7 @@ impl Supervisor {
             Step::Listen(_)
             | Step::Acknowledge(_)
             | Step::Promote { .. }
-            | Step::Resume(_)
+            | Step::Resume { .. }
             | Step::Fence { .. }
             | Step::Rise { .. }
             | Step::Require(_)

@@ -54,7 +54,7 @@ impl What {
             Self::Step(Step::Require(_)) => "require",
             Self::Step(Step::Bar(_)) => "bar",
             Self::Step(Step::HandOver { .. }) => "hand-over",
-            Self::Step(Step::Resume(_)) => "resume",
+            Self::Step(Step::Resume { .. }) => "resume",
             Self::Step(Step::Copy { .. }) => "copy",
             Self::Step(Step::Kill) => "kill",
             Self::Accounts => "accounts",
@@ -83,7 +83,7 @@ impl What {
                 | Step::Require(_)
                 | Step::Bar(_)
                 | Step::HandOver { .. }
-                | Step::Resume(_)
+                | Step::Resume { .. }
                 | Step::Kill,
             ) => false,
         }
