@@ -18,6 +18,9 @@ const ACKNOWLEDGE_TIMEOUT: u64 = 31_536_000_000;
 /// other side accepts and says nothing. So it is longer than it takes to fence: twice the patience with missing heartbeats.
 const NET_TIMEOUT: u32 = 10;
 
+/// A receiver that is stopped takes leave of its primary for at most so many seconds: 0 would be for ever.
+const LEAVE_TIMEOUT: u32 = 1;
+
 /// What a person may change with parameters.
 const DEFAULTS: &[(&str, &str)] = &[
     ("innodb_buffer_pool_size", "128M"),
@@ -153,6 +156,7 @@ impl Config {
         file.set("tmpdir", &layout.temporary().to_string_lossy());
         file.set("rpl_semi_sync_master_timeout", &ACKNOWLEDGE_TIMEOUT.to_string());
         file.set("slave_net_timeout", &NET_TIMEOUT.to_string());
+        file.set("rpl_semi_sync_slave_kill_conn_timeout", &LEAVE_TIMEOUT.to_string());
         let (role, acknowledges) = match recovery {
             Recovery::Keep => ("MASTER", "OFF"),
             Recovery::CutBack => ("SLAVE", "ON"),

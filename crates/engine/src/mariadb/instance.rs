@@ -12,6 +12,7 @@ mod following;
 mod handover;
 mod ownership;
 mod primary;
+mod receiver;
 mod sql;
 mod track;
 

@@ -192,7 +192,7 @@ impl Instance {
         }
         let set = set_acknowledge(acknowledge);
         // A primary is told when the connection is made, so it is made anew.
-        self.inner.work.rows(WHAT, &["STOP SLAVE IO_THREAD", &set], STOP_REPLICATION).await?;
+        self.stop_receiver(WHAT, &["STOP SLAVE IO_THREAD", &set]).await?;
         // Where nothing is applied either, a start throws away what was received and maybe acknowledged.
         let replication = self.replication().await?;
         let keeps = replication
@@ -209,12 +209,12 @@ impl Instance {
     /// applied.
     pub async fn stop_receiving(&self) -> Result<Position, SqlError> {
         const WHAT: &str = "stop receiving";
-        self.inner.work.rows(WHAT, &["STOP SLAVE IO_THREAD"], STOP_REPLICATION).await?;
+        self.stop_receiver(WHAT, &["STOP SLAVE IO_THREAD"]).await?;
         Ok(self.positions().await?.received)
     }
 
     pub(super) async fn stop_replication(&self, what: &'static str) -> Result<(), SqlError> {
-        self.inner.work.rows(what, &["STOP SLAVE"], STOP_REPLICATION).await.map(|_| ())
+        self.stop_receiver(what, &["STOP SLAVE"]).await
     }
 
     fn positions_of(&self, row: &Row, applied: Position) -> Result<Positions, SqlError> {

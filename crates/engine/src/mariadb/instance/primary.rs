@@ -46,7 +46,7 @@ impl Instance {
     pub async fn promote(&self, acknowledgements: bool) -> Result<Position, SqlError> {
         const WHAT: &str = "become primary";
         // Applying goes on until it is sure that nothing is left: once both have stopped, what is left is as good as lost.
-        self.inner.work.rows(WHAT, &["STOP SLAVE IO_THREAD"], STOP_REPLICATION).await?;
+        self.stop_receiver(WHAT, &["STOP SLAVE IO_THREAD"]).await?;
         let positions = self.positions().await?;
         if positions.received.sequence() > positions.applied.sequence() {
             let (received, applied) = (positions.received, positions.applied);
