@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use serde_json::{Map, Value};
 use stanchion_bench_kit::output::Format;
 use stanchion_bench_kit::program::seconds;
 use stanchion_rehearse::load::Size;
@@ -22,6 +23,10 @@ pub(crate) struct Args {
     /// Our program; without it only the peers are measured. Its throughput is measured if that of plain is
     #[arg(long, value_name = "PATH")]
     pub(crate) stanchion: Option<PathBuf>,
+
+    /// Fields of the spec of our cluster, as JSON: `{"failover": {"heartbeatInterval": "300ms"}}`
+    #[arg(long, value_name = "JSON", value_parser = fields)]
+    pub(crate) spec: Option<Map<String, Value>>,
 
     /// Whom to measure ours beside; nobody if no name follows
     #[arg(long, num_args = 0.., value_delimiter = ',', default_value = "patroni,patroni-fastest,plain")]
@@ -98,6 +103,10 @@ impl Args {
     }
 }
 
+fn fields(text: &str) -> Result<Map<String, Value>, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +127,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for bad in [&["--rounds", "0"][..], &["--peers", "galera"], &["--cases", "luck"], &["--limit", "0"]] {
+        for bad in [
+            &["--rounds", "0"][..],
+            &["--peers", "galera"],
+            &["--cases", "luck"],
+            &["--limit", "0"],
+            &["--spec", "3"],
+        ] {
             assert!(Args::try_parse_from([&["bench"], bad].concat()).is_err(), "{bad:?}");
         }
     }

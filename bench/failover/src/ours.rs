@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use stanchion_rehearse::load::Driver;
 use stanchion_rehearse::{Access, MariaDb, Victims};
 use tokio::time::{Instant, sleep};
@@ -36,14 +36,23 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) async fn start(program: &Path, dir: &Path) -> Result<Self> {
+    /// Starts it; `spec` stands in place of what the spec would say.
+    pub(crate) async fn start(program: &Path, dir: &Path, spec: Option<&Map<String, Value>>) -> Result<Self> {
         let home = Home::start(program, dir).await?;
         // Pods are told from those of other clusters on this machine by their names.
         let name = format!("bench{}", std::process::id());
-        home.create(&collection(), &manifest(&name)).await?;
+        home.create(&collection(), &manifest(&name, spec)).await?;
         whole(&home, &name, HEALTHY_LIMIT).await.context("after the start")?;
         let access = view::access(&home, NAMESPACE, &name).await?;
         Ok(Self { home, name, access, asked: 0 })
+    }
+
+    /// Returns how to reach the primary at its own address, as plain is reached.
+    pub(crate) async fn direct(&self) -> Result<Access> {
+        let primary = self.view().await?.primary()?;
+        let pod = self.home.get(&format!("/api/v1/namespaces/{NAMESPACE}/pods/{primary}")).await?;
+        let host = pod["status"]["podIP"].as_str().context("the primary's Pod has no address")?;
+        Ok(Access { host: host.to_owned(), ..self.access.clone() })
     }
 
     async fn view(&self) -> Result<View> {
@@ -130,8 +139,8 @@ fn object(name: &str) -> String {
 }
 
 /// All instances are on one machine, which is the only node there.
-fn manifest(name: &str) -> serde_json::Value {
-    json!({
+fn manifest(name: &str, fields: Option<&Map<String, Value>>) -> Value {
+    let mut manifest = json!({
         "apiVersion": "stanchion.dev/v1alpha1",
         "kind": "DatabaseCluster",
         "metadata": {"name": name},
@@ -141,5 +150,9 @@ fn manifest(name: &str) -> serde_json::Value {
             "placement": {"antiAffinity": "Preferred"},
             "deletionPolicy": "Delete",
         },
-    })
+    });
+    for (name, value) in fields.into_iter().flatten() {
+        manifest["spec"][name] = value.clone();
+    }
+    manifest
 }

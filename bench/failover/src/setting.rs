@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use stanchion_bench_kit::machine;
 
 use crate::args::Args;
@@ -15,6 +16,8 @@ pub(crate) struct Setting {
     pub(crate) load_average: f64,
     pub(crate) rounds: usize,
     pub(crate) threads: u32,
+    /// What the spec of our cluster says that is no default.
+    pub(crate) spec: Option<Map<String, Value>>,
 }
 
 impl Setting {
@@ -24,17 +27,22 @@ impl Setting {
             load_average: machine::load_average()?,
             rounds: args.rounds.get(),
             threads: args.threads,
+            spec: args.spec.clone(),
         })
     }
 
     /// Returns what stands above the tables.
     pub(crate) fn introduction(&self) -> String {
-        let Self { machine, load_average, rounds, threads } = self;
+        let Self { machine, load_average, rounds, threads, spec } = self;
+        let ours = spec.as_ref().map_or_else(
+            || "Ours has its defaults".to_owned(),
+            |spec| format!("Ours has its defaults but for {}", Value::Object(spec.clone())),
+        );
         format!(
             "{machine}. Load average before the start: {load_average}. {rounds} rounds of each case. Load is sysbench \
              oltp_write_only with {threads} connections. Unavailability is the longest time between two rows that one \
              client was acknowledged, who sends one each 10 ms, gives up a connection after 250 ms and a statement \
-             after 1 s; the return of the old primary is part of a round. All processes run on this machine. Patroni \
+             after 1 s; the return of the old primary is part of a round. All processes run on this machine. {ours}. Patroni \
              has three nodes, synchronous_mode on, one etcd and HAProxy before it: at its defaults ttl 30, loop_wait \
              10, retry_timeout 10, checks each 3 s (fall 3, rise 2); at its fastest ttl 20, loop_wait 1, \
              retry_timeout 3, primary_start_timeout 0, checks each 200 ms (fall 2, rise 1).\n"
