@@ -7,7 +7,7 @@ use stanchion_engine::mariadb::{Files, Password, Process, Recovery, initialize, 
 use stanchion_ha_core::{Position, ServerId};
 use tokio::sync::mpsc;
 
-use crate::support::{DEADLINE, Server, accounts};
+use crate::support::{DEADLINE, Server, accounts, freeze};
 
 #[tokio::test]
 async fn a_new_instance_is_read_only_and_has_no_transactions() -> Result<()> {
@@ -63,8 +63,7 @@ async fn a_server_that_cannot_start_says_why() -> Result<()> {
 async fn a_frozen_server_misses_its_deadline_and_dies() -> Result<()> {
     let server = Server::primary(1).await?;
     let process: &Process = server.process();
-    let id = rustix::process::Pid::from_raw(i32::try_from(process.id())?).expect("it runs");
-    rustix::process::kill_process(id, rustix::process::Signal::STOP)?;
+    freeze(process).await?;
     let error = server.instance.check().await.expect_err("it is frozen");
     assert!(error.to_string().contains("no answer"), "{error}");
     let ended = process.stop(Duration::from_millis(50)).await;

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::process::{Signal, kill_process};
 use stanchion_engine::mariadb::{Receiving, Recovery, ReplicationAccounts, Source};
 use stanchion_ha_core::ServerId;
 
-use crate::support::{Authority, DEADLINE, Server, accounts, until};
+use crate::support::{Authority, DEADLINE, Server, accounts, freeze, until};
 
 const TABLE: &str =
     "CREATE DATABASE d; CREATE TABLE d.t (a INT AUTO_INCREMENT PRIMARY KEY, b INT) ENGINE=InnoDB";
@@ -137,6 +138,25 @@ async fn a_fence_does_not_wait_for_a_primary_that_says_nothing() -> Result<()> {
     replica.instance.stop_receiving().await?;
     println!("the fence took {:?}", begin.elapsed());
     Ok(())
+}
+
+#[tokio::test]
+async fn a_fence_behind_a_frozen_primary_is_exact_and_can_be_lifted() -> Result<()> {
+    let primary = Server::primary(1).await?;
+    primary.sql(TABLE).await?;
+    let replica = Server::replica(2, &primary, true).await?;
+    primary.instance.require_acknowledgements(true).await?;
+    primary.sql("INSERT INTO d.t (b) VALUES (1)").await?;
+    let written = primary.instance.executed().await?;
+    let id = freeze(primary.process()).await?;
+    let begin = std::time::Instant::now();
+    let received = replica.instance.stop_receiving().await?;
+    println!("the fence took {:?}", begin.elapsed());
+    assert_eq!(received, written);
+    kill_process(id, Signal::CONT)?;
+    replica.instance.follow(&replica.source(&primary), true).await?;
+    primary.sql("INSERT INTO d.t (b) VALUES (2)").await?;
+    replica.reaches(primary.instance.executed().await?).await
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
 use stanchion_engine::mariadb::{
     Config, Instance, Layout, Password, Process, Recovery, ReplicationAccounts, Source, Tls, initialize,
     replication_user,
@@ -271,6 +272,23 @@ impl Client {
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
+}
+
+/// Stops a process of a server, and waits until it stands still: a signal takes its time.
+pub(crate) async fn freeze(process: &Process) -> Result<Pid> {
+    let id = Pid::from_raw(i32::try_from(process.id())?).context("it runs")?;
+    kill_process(id, Signal::STOP)?;
+    let tasks = format!("/proc/{}/task", process.id());
+    until("all its threads are stopped", || async {
+        let mut stopped = true;
+        for task in std::fs::read_dir(&tasks)? {
+            let status = std::fs::read_to_string(task?.path().join("status"))?;
+            stopped &= status.contains("State:\tT");
+        }
+        Ok(stopped)
+    })
+    .await?;
+    Ok(id)
 }
 
 /// Waits for a condition.
