@@ -23,6 +23,7 @@ use stanchion_engine::mariadb::{
 use stanchion_ha_core::{History, InstanceName, Position, ServerId};
 use tokio::sync::mpsc;
 
+pub(crate) use self::clone::Source;
 pub(crate) use self::error::HandError;
 use crate::belonging::{Label, Verdict, judge};
 use crate::config::Config;
@@ -58,6 +59,8 @@ struct Inner {
     numbered: AtomicBool,
     /// Whether a copy is being put in place, which is not to be given up half-way.
     installing: AtomicBool,
+    /// Behind where the transactions have been saved that the next copy replaces.
+    saved_behind: Mutex<Option<Position>>,
     /// Why the last copy failed.
     copy_failure: Mutex<Option<String>>,
     log: mpsc::Sender<String>,
@@ -131,6 +134,7 @@ impl Hands {
             lost,
             numbered,
             installing: AtomicBool::new(false),
+            saved_behind: Mutex::new(None),
             copy_failure: Mutex::new(None),
             log,
         })))

@@ -25,17 +25,28 @@ const STOP: Duration = Duration::from_mins(1);
 /// So much of a refusal is read.
 const REFUSAL: usize = 4096;
 
+/// Whom to copy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source {
+    /// Where its agent is.
+    pub(crate) agent: SocketAddr,
+    /// What it holds at least.
+    pub(crate) held: Position,
+}
+
 impl Hands {
-    /// Ends the database, saves what lies behind `after`, and puts a copy of the instance whose agent is at `source` in its
-    /// place. Why that fails is remembered until it succeeds.
+    /// Ends the database, saves what lies behind `after`, and puts a copy of `source` in its place. Why that fails is remembered until it succeeds.
     pub(crate) async fn copy(
         &self,
         process: Option<Process>,
-        source: SocketAddr,
+        source: &Source,
         after: Option<Position>,
     ) -> Result<Stepped, HandError> {
         let copied = self.copy_once(process, source, after).await;
         *self.0.copy_failure.lock() = copied.as_ref().err().map(HandError::chain);
+        if copied.is_ok() {
+            *self.0.saved_behind.lock() = None;
+        }
         copied
     }
 
@@ -47,25 +58,28 @@ impl Hands {
     async fn copy_once(
         &self,
         process: Option<Process>,
-        source: SocketAddr,
+        source: &Source,
         after: Option<Position>,
     ) -> Result<Stepped, HandError> {
         if let Some(process) = process {
             process.stop(STOP).await;
         }
-        if let Some(after) = after {
+        if let Some(after) = after
+            && *self.0.saved_behind.lock() != Some(after)
+        {
             self.save(after).await?;
+            *self.0.saved_behind.lock() = Some(after);
         }
         // The answer first: a source that refuses costs nothing.
-        let answer = self.ask(source).await?;
+        let answer = self.ask(source.agent).await?;
         let layout = self.0.layout.clone();
         let restore = tokio::task::spawn_blocking(move || Restore::begin(&layout)).await??;
         let mut stream = Frames::new(answer.into_body());
         let length = restore.receive(&mut stream).await?;
-        tracing::info!(length, %source, "received a copy");
+        tracing::info!(length, source = %source.agent, "received a copy");
         self.0.installing.store(true, Ordering::Release);
         let installed = match self.put_aside().await {
-            Ok(()) => self.install(restore).await,
+            Ok(()) => self.install(restore, source.held).await,
             Err(error) => Err(error),
         };
         self.0.installing.store(false, Ordering::Release);
@@ -73,8 +87,8 @@ impl Hands {
     }
 
     /// Puts a copy in place: from here on it is what counts.
-    async fn install(&self, restore: Restore) -> Result<Position, HandError> {
-        let position = restore.install(&self.0.database).await?;
+    async fn install(&self, restore: Restore, held: Position) -> Result<Position, HandError> {
+        let position = restore.install(&self.0.database, held).await?;
         self.unmark().await?;
         self.found().await?;
         Ok(position)

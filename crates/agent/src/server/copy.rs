@@ -37,8 +37,14 @@ pub(crate) struct Origin {
 
 /// Begins a copy; it is sent as it is read.
 pub(super) async fn answer(origin: &Origin) -> Response<Body> {
-    if origin.target.borrow().is_none() {
+    let Some((instance, writes)) =
+        origin.target.borrow().as_ref().map(|target| (target.instance.clone(), target.writes))
+    else {
         return reply(StatusCode::SERVICE_UNAVAILABLE, "the database does not run\n");
+    };
+    if !writes && let Err(error) = instance.settle_position().await {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot begin a copy");
+        return reply(StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n"));
     }
     match origin.backups.start().await {
         Ok((backup, completion)) => {

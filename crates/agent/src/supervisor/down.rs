@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::work::{Done, Launched, What, Work};
 use super::{Files, Running, Supervisor};
-use crate::hands::{HandError, Prepared};
+use crate::hands::{HandError, Prepared, Source};
 use crate::plan::{Posture, Step};
 
 /// So often it is tried to cut back the binary log; then a copy is needed.
@@ -218,8 +218,9 @@ impl Supervisor {
 
     /// Begins to make the data anew.
     pub(super) fn begin_copy(&mut self, from: stanchion_ha_core::InstanceName) {
-        let Some(address) = self.report_of(&from).map(|report| report.agent_address) else { return };
-        let after = self.unsaved.take();
+        let Some(report) = self.report_of(&from) else { return };
+        let source = Source { agent: report.agent_address, held: report.applied };
+        let after = self.unsaved;
         let hands = self.parts.hands.clone();
         let what = match hands.copy_failure() {
             None => format!("copying {from}"),
@@ -231,7 +232,7 @@ impl Supervisor {
             running.process.clone()
         });
         let step = Step::Copy { from };
-        let operation = async move { Done::Stepped(hands.copy(process, address, after).await) };
+        let operation = async move { Done::Stepped(hands.copy(process, &source, after).await) };
         self.work = Some(Work::begin(What::Step(step), operation));
     }
 }

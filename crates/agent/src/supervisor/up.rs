@@ -338,7 +338,7 @@ impl Supervisor {
             }
             Step::Copy { .. } => {
                 self.files = Files::Unknown;
-                if self.running.is_none() {
+                if self.running.is_none() && !matches!(self.database, Database::Failed { .. }) {
                     self.database = Database::Waiting;
                 }
             }
@@ -373,6 +373,7 @@ impl Supervisor {
     fn copied_from(&mut self, from: stanchion_ha_core::InstanceName, position: Position) {
         tracing::info!(%from, %position, "the data are a copy");
         self.copied = Some(from);
+        self.unsaved = None;
         self.applied = position;
         self.received = position;
         self.uncertain = false;

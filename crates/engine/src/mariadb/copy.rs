@@ -23,7 +23,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
-use stanchion_ha_core::PositionError;
+use stanchion_ha_core::{Position, PositionError};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 use tokio::process::{ChildStderr, ChildStdout};
@@ -91,6 +91,14 @@ pub enum CopyError {
     /// The copy does not say where in the stream of transactions it was taken.
     #[error("the copy does not say where it was taken: {0:?}")]
     NoPosition(String),
+    /// It holds less than its source did.
+    #[error("the copy was taken at {at}, and its source held {held} when it was asked for one")]
+    Behind {
+        /// Where it was taken.
+        at: Position,
+        /// What the source held.
+        held: Position,
+    },
     /// It was taken where no cluster's stream can be.
     #[error("the copy was taken at a place that is not of a cluster")]
     Position(#[from] PositionError),

@@ -135,6 +135,19 @@ impl Instance {
         Ok(number(&row, "waiting")? > 0)
     }
 
+    /// Writes down what a server holds that neither follows nor writes, so that a copy of it says where it was taken.
+    ///
+    /// A backup goes by what replication applied, and by the last transaction in the binary log only if that has the server's
+    /// own number. That of a primary was its term's; after a restart, and until it writes in a new term, it is not.
+    pub async fn settle_position(&self) -> Result<(), SqlError> {
+        let health = self.check().await?;
+        if health.executed == health.replicated || self.slave_status().await?.is_some() {
+            return Ok(());
+        }
+        let set = format!("SET GLOBAL gtid_slave_pos = '{}'", health.executed);
+        self.change("write down the position", &[&set]).await
+    }
+
     /// Begins the stream of transactions of a server that holds a copy, where the copy was taken, and returns that place.
     ///
     /// `noted` is where the source's binary log was. A source that followed somebody may have applied more by the time its

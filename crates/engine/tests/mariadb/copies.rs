@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use stanchion_engine::mariadb::{Backups, CopyError, Files, Recovery, Restore, settle};
+use stanchion_ha_core::Position;
 use tokio::io::AsyncReadExt as _;
 
 use crate::support::{Server, until};
@@ -40,12 +41,13 @@ async fn a_copy_of_a_primary_follows_it() -> Result<()> {
     Ok(())
 }
 
-async fn copy(from: &Server, to: &Server) -> Result<stanchion_ha_core::Position> {
+async fn copy(from: &Server, to: &Server) -> Result<Position> {
+    let held = from.instance.executed().await?;
     let (mut stream, completion) = Backups::new(&from.layout).start().await?;
     let restore = Restore::begin(&to.layout)?;
     assert!(restore.receive(&mut stream).await? > 1_000_000);
     completion.await?;
-    Ok(restore.install(&to.config).await?)
+    Ok(restore.install(&to.config, held).await?)
 }
 
 #[tokio::test]
@@ -63,10 +65,31 @@ async fn a_backup_that_is_cut_off_says_so_and_replaces_nothing() -> Result<()> {
     drop(front);
     assert!(matches!(completion.await, Err(CopyError::Unread)));
     drop(received);
-    assert!(restore.install(&other.config).await.is_err());
+    assert!(restore.install(&other.config, Position::START).await.is_err());
     assert_eq!(settle(&other.layout)?, Files::Present);
     assert!(!other.layout.root().join("making").exists());
     until("the next backup may begin", || async { Ok(backups.start().await.is_ok()) }).await.context("it may")
+}
+
+#[tokio::test]
+async fn a_copy_of_a_primary_that_was_started_anew_says_where_it_was_taken() -> Result<()> {
+    let mut primary = Server::primary(1).await?;
+    // As the primary of a term it has another number.
+    primary.sql(&format!("SET GLOBAL server_id = 1004; {TABLE}")).await?;
+    primary.sql("SET SESSION server_id = 1004; INSERT INTO d.t VALUES (1, 'x')").await?;
+    let executed = primary.instance.executed().await?;
+    primary.process().kill_and_wait().await;
+    primary.start(Recovery::Keep).await?;
+    assert_eq!(primary.instance.executed().await?, executed);
+    primary.instance.settle_position().await?;
+    let other = Server::empty(2, &[])?;
+    assert_eq!(copy(&primary, &other).await?, executed);
+    // It is the same once it is primary of another term and has not written yet.
+    primary.instance.promote(false).await?;
+    primary.sql("SET GLOBAL server_id = 1005").await?;
+    let third = Server::empty(3, &[])?;
+    assert_eq!(copy(&primary, &third).await?, executed);
+    Ok(())
 }
 
 /// Writes rows one by one, as a client that has much to do.

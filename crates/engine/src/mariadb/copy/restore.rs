@@ -74,19 +74,23 @@ impl Restore {
     }
 
     /// Makes what was received a data directory, puts it in place of the one there is, and returns where it was taken. No
-    /// server may run on the old one.
+    /// server may run on the old one. `held` is what its source held when it was asked for the copy; one that holds less is
+    /// refused.
     ///
     /// A crash leaves the old one or the new one.
-    pub async fn install(self, config: &Config) -> Result<Position, CopyError> {
+    pub async fn install(self, config: &Config, held: Position) -> Result<Position, CopyError> {
         let mut command = Program::Backup.command()?;
         command.args(["--no-defaults", "--prepare"]);
         command.arg(path_option("--target-dir", &self.making.data()));
         command.arg(path_option("--tmpdir", &self.making.temporary()));
         Program::Backup.run(command, None).await?;
-        let position = self.begin_stream(config).await?;
+        let at = self.begin_stream(config).await?;
+        if !at.reaches(held) {
+            return Err(CopyError::Behind { at, held });
+        }
         let layout = self.layout;
         tokio::task::spawn_blocking(move || files::replace(&layout)).await??;
-        Ok(position)
+        Ok(at)
     }
 
     fn noted(&self) -> Result<Position, CopyError> {

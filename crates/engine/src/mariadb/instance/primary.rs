@@ -54,6 +54,7 @@ impl Instance {
         }
         let statements = ["STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL rpl_semi_sync_slave_enabled = OFF"];
         self.inner.work.rows(WHAT, &statements, STOP_REPLICATION).await?;
+        self.settle_position().await?;
         self.require_acknowledgements(acknowledgements).await
     }
 
