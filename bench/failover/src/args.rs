@@ -44,6 +44,10 @@ pub(crate) struct Args {
     #[arg(long, default_value = "5")]
     pub(crate) rounds: NonZeroUsize,
 
+    /// How often for peers, which need minutes where ours needs seconds; as often as for ours if not given
+    #[arg(long)]
+    pub(crate) peer_rounds: Option<NonZeroUsize>,
+
     /// For how long sysbench runs when the throughput is measured
     #[arg(long, default_value = "20", value_parser = seconds)]
     pub(crate) seconds: Duration,
@@ -98,6 +102,11 @@ impl Load {
 }
 
 impl Args {
+    /// Returns how often each case is repeated for peers.
+    pub(crate) fn peer_rounds(&self) -> usize {
+        self.peer_rounds.unwrap_or(self.rounds).get()
+    }
+
     pub(crate) fn size(&self) -> Size {
         Size { threads: self.threads, tables: 4, rows: 10_000 }
     }
@@ -123,6 +132,7 @@ mod tests {
         let args = Args::parse_from(["bench", "--stanchion", "x", "--peers", "--cases", "killed,frozen"]);
         assert!(args.peers.is_empty());
         assert_eq!(args.cases, [Case::Killed, Case::Frozen]);
+        assert_eq!(args.peer_rounds(), args.rounds.get());
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) struct Setting {
     /// Before the first subject was started.
     pub(crate) load_average: f64,
     pub(crate) rounds: usize,
+    pub(crate) peer_rounds: usize,
     pub(crate) threads: u32,
     /// What the spec of our cluster says that is no default.
     pub(crate) spec: Option<Map<String, Value>>,
@@ -26,6 +27,7 @@ impl Setting {
             machine: machine::describe()?,
             load_average: machine::load_average()?,
             rounds: args.rounds.get(),
+            peer_rounds: args.peer_rounds(),
             threads: args.threads,
             spec: args.spec.clone(),
         })
@@ -33,13 +35,13 @@ impl Setting {
 
     /// Returns what stands above the tables.
     pub(crate) fn introduction(&self) -> String {
-        let Self { machine, load_average, rounds, threads, spec } = self;
+        let Self { machine, load_average, rounds, peer_rounds, threads, spec } = self;
         let ours = spec.as_ref().map_or_else(
             || "Ours has its defaults".to_owned(),
             |spec| format!("Ours has its defaults but for {}", Value::Object(spec.clone())),
         );
         format!(
-            "{machine}. Load average before the start: {load_average}. {rounds} rounds of each case. Load is sysbench \
+            "{machine}. Load average before the start: {load_average}. {rounds} rounds of each case, {peer_rounds} of each for peers. Load is sysbench \
              oltp_write_only with {threads} connections. Unavailability is the longest time between two rows that one \
              client was acknowledged, who sends one each 10 ms, gives up a connection after 250 ms and a statement \
              after 1 s; the return of the old primary is part of a round. All processes run on this machine. {ours}. Patroni \

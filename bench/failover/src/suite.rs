@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
     let dir = directory(args)?;
     progress(&format!("{OURS}: start"));
     let mut ours = Box::pin(Ours::start(program, dir.path(), args.spec.as_ref())).await?;
-    rounds(&mut ours, OURS, args, results).await?;
+    rounds(&mut ours, OURS, args, args.rounds.get(), results).await?;
     if args.peers.contains(&Peer::Plain) {
         ours.healthy(HEALTHY_LIMIT).await?;
         let direct = ours.direct().await?;
@@ -49,7 +49,7 @@ async fn patroni(args: &Args, profile: &'static Profile, results: &mut Results) 
     let dir = directory(args)?;
     progress(&format!("{}: start", profile.name));
     let mut subject = Box::pin(Patroni::start(profile, dir.path())).await?;
-    rounds(&mut subject, profile.name, args, results).await?;
+    rounds(&mut subject, profile.name, args, args.peer_rounds(), results).await?;
     subject.stop().await
 }
 
@@ -65,12 +65,13 @@ async fn rounds<S: Subject>(
     subject: &mut S,
     name: &'static str,
     args: &Args,
+    count: usize,
     results: &mut Results,
 ) -> Result<()> {
     for case in &args.cases {
         for load in &args.load {
-            for number in 1..=args.rounds.get() {
-                let what = format!("{name}: {}, {}, {number} of {}", case.name(), load.name(), args.rounds);
+            for number in 1..=count {
+                let what = format!("{name}: {}, {}, {number} of {count}", case.name(), load.name());
                 progress(&what);
                 let summary = Box::pin(round::run(subject, *case, *load, args)).await.context(what)?;
                 results.add(name, *case, *load, summary);
