@@ -1,6 +1,6 @@
 //! What there is of a cluster: the objects that are followed, read as facts.
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, PodStatus, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -32,7 +32,12 @@ pub(crate) struct PodFacts {
     pub(crate) template: String,
     pub(crate) life: Life,
     pub(crate) ready: bool,
+    /// Why it has not started, if somebody has said.
+    pub(crate) held_up: Option<String>,
 }
+
+/// What a container waits for that is only being started.
+const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
 /// Where a Pod is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +140,7 @@ fn facts(cluster: &Key, pod: &Pod) -> Option<PodFacts> {
         "Succeeded" | "Failed" => Life::Ended,
         _ => Life::Running,
     };
+    let held_up = if life == Life::Leaving { None } else { status.and_then(held_up) };
     let mut conditions = status.and_then(|status| status.conditions.as_ref()).into_iter().flatten();
     let ready = conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True");
     Some(PodFacts {
@@ -144,5 +150,49 @@ fn facts(cluster: &Key, pod: &Pod) -> Option<PodFacts> {
         name,
         life,
         ready: ready && life == Life::Running,
+        held_up,
     })
+}
+
+/// Returns why a Pod has not started: no node takes it, or its node cannot start a container.
+fn held_up(status: &PodStatus) -> Option<String> {
+    let mut conditions = status.conditions.iter().flatten();
+    let scheduled = conditions.find(|condition| condition.type_ == "PodScheduled");
+    if let Some(refused) = scheduled.filter(|condition| condition.status == "False") {
+        return refused.message.clone().or_else(|| refused.reason.clone());
+    }
+    let containers = status.container_statuses.iter().chain(&status.init_container_statuses).flatten();
+    let mut waiting = containers.filter_map(|container| container.state.as_ref()?.waiting.as_ref());
+    waiting.find_map(|waiting| {
+        // So it is called while all goes well.
+        let reason = waiting.reason.as_deref().filter(|reason| !STARTING.contains(reason))?;
+        Some(waiting.message.as_ref().map_or_else(|| reason.to_owned(), |said| format!("{reason}: {said}")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::held_up;
+
+    fn why(status: &Value) -> Option<String> {
+        held_up(&serde_json::from_value(status.clone()).expect("a Pod's status"))
+    }
+
+    #[test]
+    fn what_holds_a_pod_up_is_told_by_the_scheduler_or_its_node() {
+        let scheduled =
+            |status: &str| json!({"type": "PodScheduled", "status": status, "message": "no node"});
+        assert_eq!(why(&json!({"conditions": [scheduled("False")]})).as_deref(), Some("no node"));
+        assert_eq!(why(&json!({"conditions": [scheduled("True")]})), None);
+        let waiting = |reason: &str| {
+            json!({"containerStatuses": [{
+                "name": "mariadb", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": reason, "message": "no such image"}},
+            }]})
+        };
+        assert_eq!(why(&waiting("ErrImagePull")).as_deref(), Some("ErrImagePull: no such image"));
+        assert_eq!(why(&waiting("ContainerCreating")), None);
+    }
 }

@@ -161,15 +161,26 @@ fn overall(seen: &Seen<'_>, instances: &InstancesSummary, available: &Said) -> S
         }
         Activity::Paused | Activity::Planned(_) => {}
     }
+    let held_up = seen
+        .pods
+        .iter()
+        .find_map(|pod| pod.held_up.as_ref().map(|why| format!("; {} does not start: {why}", pod.name)));
+    let held_up = held_up.unwrap_or_default();
     if available.status != "True" {
-        return Said::new(kind, "False", available.reason, available.message.clone());
+        let message = format!("{}{held_up}", available.message);
+        return Said::new(kind, "False", available.reason, message);
     }
     if instances.ready < instances.desired {
         let waiting: Vec<&str> =
             seen.pods.iter().filter(|pod| !pod.ready).map(|pod| pod.name.as_str()).collect();
         let (ready, desired) = (instances.ready, instances.desired);
         let who = if waiting.is_empty() { String::new() } else { format!("; not {}", waiting.join(", ")) };
-        return Said::new(kind, "False", "InstancesMissing", format!("{ready} of {desired} are ready{who}"));
+        return Said::new(
+            kind,
+            "False",
+            "InstancesMissing",
+            format!("{ready} of {desired} are ready{who}{held_up}"),
+        );
     }
     match seen.activity {
         Activity::Planned(progress) if *progress != Progress::Settled => {

@@ -76,6 +76,7 @@ fn pod(ordinal: u32) -> PodFacts {
         template: "new".to_owned(),
         life: Life::Running,
         ready: true,
+        held_up: None,
     }
 }
 

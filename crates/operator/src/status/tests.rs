@@ -23,6 +23,7 @@ fn pods(ready: &[bool]) -> Vec<PodFacts> {
         template: String::new(),
         life: Life::Running,
         ready: *ready,
+        held_up: None,
     };
     (0..).zip(ready).map(pod).collect()
 }
@@ -44,6 +45,20 @@ fn serving() -> Value {
 }
 
 const SETTLED: Activity = Activity::Planned(Progress::Settled);
+
+#[test]
+fn a_pod_that_does_not_start_says_why() {
+    let object = object(&json!({}), &serving());
+    let mut pods = pods(&[true, false]);
+    pods[1].held_up = Some("0/1 nodes are available: 1 node(s) had untolerated taint".to_owned());
+    let now = Timestamp::from_second(1_000).expect("a time");
+    let status = status(&Seen { object: &object, pods: &pods, updated: 0, activity: &SETTLED, now });
+    let message = &status.conditions[0].message;
+    assert_eq!(
+        message,
+        "1 of 3 are ready; not orders-1; orders-1 does not start: 0/1 nodes are available: 1 node(s) had untolerated taint"
+    );
+}
 
 #[test]
 fn a_cluster_is_ready_when_it_writes_and_everybody_is_there() {
