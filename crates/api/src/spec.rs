@@ -6,7 +6,10 @@ mod failover;
 mod placement;
 mod storage;
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,9 +49,10 @@ pub struct DatabaseClusterSpec {
     pub instances: i32,
     /// The volume of each instance.
     pub storage: StorageSpec,
-    /// Processor time and memory of each instance's database container.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<ResourceRequirements>,
+    /// Processor time and memory of each instance's database container. If nothing is said it asks for a little of both:
+    /// who asks for nothing is the first to be ended when a node runs short, and the last to be given processor time.
+    #[serde(default = "requests")]
+    pub resources: ResourceRequirements,
     /// When another instance takes over, and how.
     #[serde(default)]
     pub failover: FailoverSpec,
@@ -83,6 +87,13 @@ pub enum DeletionPolicy {
 
 fn three() -> i32 {
     3
+}
+
+fn requests() -> ResourceRequirements {
+    let quantity = |text: &str| Quantity(text.to_owned());
+    let requests =
+        BTreeMap::from([("cpu".to_owned(), quantity("100m")), ("memory".to_owned(), quantity("256Mi"))]);
+    ResourceRequirements { requests: Some(requests), ..ResourceRequirements::default() }
 }
 
 fn grace() -> i64 {

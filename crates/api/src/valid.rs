@@ -38,7 +38,7 @@ pub struct ValidCluster {
     /// The volume of each.
     pub storage: ValidStorage,
     /// Processor time and memory of each.
-    pub resources: Option<ResourceRequirements>,
+    pub resources: ResourceRequirements,
     /// When another instance takes over.
     pub failover: ValidFailover,
     /// On which nodes instances run.

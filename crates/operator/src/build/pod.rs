@@ -116,9 +116,7 @@ fn database(cluster: &ValidCluster, options: &Options) -> Value {
         "livenessProbe": probe("/livez", 10, 10, 6),
         "readinessProbe": probe("/readyz", 2, 3, 2),
     });
-    if let Some(resources) = &cluster.resources {
-        container["resources"] = json!(resources);
-    }
+    container["resources"] = json!(cluster.resources);
     confine(&mut container, options);
     container
 }

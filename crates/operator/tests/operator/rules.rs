@@ -22,6 +22,7 @@ async fn defaults_are_shown() -> Result<()> {
         "engine": {"kind": "MariaDB", "version": "10.11.19"},
         "instances": 3,
         "storage": {"size": "1Gi"},
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
         "failover": {
             "heartbeatInterval": "1s", "missedHeartbeats": 5, "dataLoss": "Never", "maxApplyLag": "2s",
             "switchoverDeadline": "30s",
