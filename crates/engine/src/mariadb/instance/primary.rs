@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use mysql_async::Row;
 use stanchion_ha_core::{Position, ServerId};
 use tokio::time::{Instant, sleep};
 
@@ -85,22 +86,17 @@ impl Instance {
 
     /// Looks how acknowledgements come in.
     pub async fn semi_sync(&self) -> Result<SemiSync, SqlError> {
-        let value = |name| {
-            format!(
-                "(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = '{name}')"
-            )
+        // Whatever is asked for of the status, the server adds it all up; so it is asked once.
+        let sql = "SHOW GLOBAL STATUS LIKE 'Rpl\\_semi\\_sync\\_master\\_%'";
+        let rows = self.inner.checks.rows("look how acknowledgements come in", &[sql], CHECK).await?;
+        let value = |name: &'static str| {
+            let is = |row: &&Row| field(row, "Variable_name").is_ok_and(|found| found == name);
+            number(rows.iter().find(is).ok_or(SqlError::Lacks(name))?, "Value")
         };
-        let sql = format!(
-            "SELECT {} AS clients, {} AS sessions, {} AS acknowledged",
-            value("RPL_SEMI_SYNC_MASTER_CLIENTS"),
-            value("RPL_SEMI_SYNC_MASTER_WAIT_SESSIONS"),
-            value("RPL_SEMI_SYNC_MASTER_YES_TX")
-        );
-        let row = self.inner.checks.row("look how acknowledgements come in", &sql, CHECK).await?;
-        let waiting_sessions = number(&row, "sessions")?;
-        let acknowledged = number(&row, "acknowledged")?;
+        let waiting_sessions = value("Rpl_semi_sync_master_wait_sessions")?;
+        let acknowledged = value("Rpl_semi_sync_master_yes_tx")?;
         let waiting = self.track(|track| track.waiting(waiting_sessions, acknowledged, Instant::now()));
-        Ok(SemiSync { clients: number(&row, "clients")?, waiting_sessions, waiting })
+        Ok(SemiSync { clients: value("Rpl_semi_sync_master_clients")?, waiting_sessions, waiting })
     }
 
     /// Writes a transaction of its own, so that something comes that can be acknowledged. Returns at once.
