@@ -33,6 +33,8 @@ pub(crate) struct Ours {
     access: Access,
     /// How often a switchover was asked for.
     asked: u64,
+    /// The Pod whose processes were killed.
+    killed: Option<String>,
 }
 
 impl Ours {
@@ -44,7 +46,7 @@ impl Ours {
         home.create(&collection(), &manifest(&name, spec)).await?;
         whole(&home, &name, HEALTHY_LIMIT).await.context("after the start")?;
         let access = view::access(&home, NAMESPACE, &name).await?;
-        Ok(Self { home, name, access, asked: 0 })
+        Ok(Self { home, name, access, asked: 0, killed: None })
     }
 
     /// Returns how to reach the primary at its own address, as plain is reached.
@@ -84,7 +86,11 @@ impl Subject for Ours {
         let all = pods::processes(NAMESPACE, &primary)?;
         match case {
             Case::Killed => pods::database(&all),
-            Case::NodeKilled | Case::Frozen => Ok(all),
+            Case::NodeKilled => {
+                self.killed = Some(primary);
+                Ok(all)
+            }
+            Case::Frozen => Ok(all),
             Case::Switchover => bail!("nobody suffers in a switchover"),
         }
     }
@@ -108,9 +114,10 @@ impl Subject for Ours {
         }
     }
 
-    /// The node starts what was killed.
+    /// The node starts what was killed, a Pod that was killed often only after minutes: another one is made in its place.
     async fn heal(&mut self) -> Result<()> {
-        Ok(())
+        let Some(killed) = self.killed.take() else { return Ok(()) };
+        self.home.delete(&format!("/api/v1/namespaces/{NAMESPACE}/pods/{killed}?gracePeriodSeconds=0")).await
     }
 
     async fn stop(self) -> Result<()> {

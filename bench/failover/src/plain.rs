@@ -1,6 +1,9 @@
 //! The peer for the throughput: MariaDB with two semi-synchronous replicas, set up by hand, nobody watching.
 //!
-//! Durability is what ours has: each commit is on disk, and with one replica at least, before it is acknowledged.
+//! Settings are what ours has by default: each commit is on disk, and with one replica at least, before it is acknowledged;
+//! as many threads apply. Each server has a control group, as a Pod has, where this machine has them.
+
+mod group;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,6 +19,7 @@ use stanchion_rehearse::{Access, Password, Sysbench};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
+use self::group::Group;
 use crate::place;
 
 const SQL_LIMIT: Duration = Duration::from_secs(20);
@@ -30,6 +34,8 @@ const APPLICATION: &str = "app";
 pub(crate) struct Plain {
     servers: Vec<Server>,
     access: Access,
+    // Fields are dropped in order: what is left of the servers goes before what they were in.
+    _group: Option<Group>,
 }
 
 #[derive(Debug)]
@@ -37,15 +43,17 @@ struct Server {
     process: Running,
     dir: PathBuf,
     address: SocketAddr,
+    _group: Option<Group>,
 }
 
 impl Plain {
     pub(crate) async fn start(dir: &Path) -> Result<Self> {
         let [first, second, third] = place::addresses();
+        let group = Group::for_all();
         let mut servers = Vec::new();
         for (number, address) in [first, second, third].into_iter().enumerate() {
-            servers
-                .push(Server::start(&dir.join(number.to_string()), number + 1, place::free(address)?).await?);
+            let (dir, address) = (dir.join(number.to_string()), place::free(address)?);
+            servers.push(Server::start(&dir, number + 1, address, group.as_ref()).await?);
         }
         let (primary, replicas) = servers.split_first().context("there are three")?;
         let (password, replication) = (place::password(), place::password());
@@ -75,7 +83,7 @@ impl Plain {
             password: Password::new(password),
             database: APPLICATION.to_owned(),
         };
-        Ok(Self { servers, access })
+        Ok(Self { servers, access, _group: group })
     }
 
     pub(crate) fn load(&self, size: Size) -> Result<Sysbench> {
@@ -92,7 +100,7 @@ impl Plain {
 }
 
 impl Server {
-    async fn start(dir: &Path, number: usize, address: SocketAddr) -> Result<Self> {
+    async fn start(dir: &Path, number: usize, address: SocketAddr, all: Option<&Group>) -> Result<Self> {
         fs::create_dir(dir)?;
         // A server that starts removes the temporary tables of all others in its directory for them.
         fs::create_dir(dir.join("tmp"))?;
@@ -107,7 +115,8 @@ impl Server {
         let mut command = Command::new("mariadbd");
         command.arg(format!("--defaults-file={}", file.display()));
         let process = Running::start(command, dir.join("mariadbd.log"))?;
-        let mut server = Self { process, dir: dir.to_owned(), address };
+        let group = all.map(|all| all.of(number, process.id())).transpose()?;
+        let mut server = Self { process, dir: dir.to_owned(), address, _group: group };
         while server.sql("SELECT 1;").await.is_err() {
             server.process.wait().await.context("mariadbd")?;
         }
@@ -150,7 +159,7 @@ fn options(dir: &Path, number: usize, address: SocketAddr) -> String {
          server_id={number}\nlog_bin=binlog\nrelay_log=relay\nlog_slave_updates=ON\nbinlog_format=ROW\nsync_binlog=1\n\
          innodb_flush_log_at_trx_commit=1\ninnodb_doublewrite=ON\ngtid_strict_mode=ON\nskip_slave_start=ON\n\
          skip_name_resolve=ON\nrpl_semi_sync_master_wait_point=AFTER_SYNC\nrpl_semi_sync_master_wait_no_slave=ON\n\
-         rpl_semi_sync_master_timeout={ACKNOWLEDGE_TIMEOUT}\nslave_parallel_threads=4\nslave_parallel_mode=optimistic\n\
+         rpl_semi_sync_master_timeout={ACKNOWLEDGE_TIMEOUT}\nslave_parallel_threads=8\nslave_parallel_mode=optimistic\n\
          innodb_buffer_pool_size=128M\ninnodb_log_file_size=64M\nmax_connections=200\nmax_binlog_size=256M\n\
          character_set_server=utf8mb4\n{}",
         if geteuid().is_root() { "user=root\n" } else { "" }

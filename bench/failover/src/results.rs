@@ -20,6 +20,8 @@ use crate::setting::Setting;
 pub(crate) struct Results {
     rounds: Vec<Round>,
     throughput: Vec<Rate>,
+    /// Rounds after which a peer was not whole again, and why.
+    broken: Vec<String>,
 }
 
 /// One round.
@@ -63,6 +65,7 @@ struct Document<'a> {
     lines: Vec<Line>,
     rounds: &'a [Round],
     throughput: &'a [Rate],
+    broken: &'a [String],
 }
 
 impl Results {
@@ -74,17 +77,23 @@ impl Results {
         self.throughput.push(Rate { subject, throughput });
     }
 
+    pub(crate) fn add_broken(&mut self, what: String) {
+        self.broken.push(what);
+    }
+
     pub(crate) fn print(&self, format: Format, setting: &Setting) -> Result<()> {
         let text = match format {
             Format::Table => format!(
-                "{}{}{}",
+                "{}{}{}{}",
                 setting.introduction(),
                 table::failovers(&self.lines()),
-                table::rates(&self.rates())
+                table::rates(&self.rates()),
+                table::broken(&self.broken)
             ),
             Format::Json => {
                 let (rounds, throughput) = (&self.rounds[..], &self.throughput[..]);
-                let document = Document { setting, lines: self.lines(), rounds, throughput };
+                let broken = &self.broken[..];
+                let document = Document { setting, lines: self.lines(), rounds, throughput, broken };
                 serde_json::to_string_pretty(&document)? + "\n"
             }
         };

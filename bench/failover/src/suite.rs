@@ -6,7 +6,8 @@ use anyhow::{Context, Result};
 use stanchion_bench_kit::output::progress;
 use stanchion_rehearse::Sysbench;
 
-use crate::args::{Args, Peer};
+use crate::args::{Args, Load, Peer};
+use crate::case::Case;
 use crate::ours::Ours;
 use crate::patroni::{DEFAULTS, FASTEST, Patroni, Profile};
 use crate::plain::Plain;
@@ -34,7 +35,11 @@ pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
     let dir = directory(args)?;
     progress(&format!("{OURS}: start"));
     let mut ours = Box::pin(Ours::start(program, dir.path(), args.spec.as_ref())).await?;
-    rounds(&mut ours, OURS, args, args.rounds.get(), results).await?;
+    for (case, load, what) in plan(OURS, args, args.rounds.get()) {
+        progress(&what);
+        let summary = Box::pin(round::run(&mut ours, case, load, args)).await.context(what)?;
+        results.add(OURS, case, load, summary);
+    }
     if args.peers.contains(&Peer::Plain) {
         ours.healthy(HEALTHY_LIMIT).await?;
         let direct = ours.direct().await?;
@@ -45,12 +50,48 @@ pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
     ours.stop().await
 }
 
+/// Measures a peer. One that is not whole again after a round is started anew: that is said, and the others go on.
 async fn patroni(args: &Args, profile: &'static Profile, results: &mut Results) -> Result<()> {
-    let dir = directory(args)?;
-    progress(&format!("{}: start", profile.name));
-    let mut subject = Box::pin(Patroni::start(profile, dir.path())).await?;
-    rounds(&mut subject, profile.name, args, args.peer_rounds(), results).await?;
-    subject.stop().await
+    let mut kept = None;
+    for (case, load, what) in plan(profile.name, args, args.peer_rounds()) {
+        let (mut subject, dir) = if let Some(kept) = kept.take() {
+            kept
+        } else {
+            progress(&format!("{}: start", profile.name));
+            let dir = directory(args)?;
+            (Box::pin(Patroni::start(profile, dir.path())).await?, dir)
+        };
+        progress(&what);
+        match Box::pin(round::run(&mut subject, case, load, args)).await {
+            Ok(summary) => {
+                results.add(profile.name, case, load, summary);
+                kept = Some((subject, dir));
+            }
+            Err(error) => {
+                let broken = format!("{what}: {error:#}");
+                progress(&broken);
+                results.add_broken(broken);
+            }
+        }
+    }
+    match kept {
+        Some((subject, _dir)) => subject.stop().await,
+        None => Ok(()),
+    }
+}
+
+/// Returns all rounds of a subject, and what they are called.
+fn plan(name: &str, args: &Args, count: usize) -> Vec<(Case, Load, String)> {
+    let mut all = Vec::new();
+    for case in &args.cases {
+        for load in &args.load {
+            for number in 1..=count {
+                let what = format!("{name}: {}, {}, {number} of {count}", case.name(), load.name());
+                all.push((*case, *load, what));
+            }
+        }
+    }
+    all
 }
 
 async fn plain(args: &Args, results: &mut Results) -> Result<()> {
@@ -59,26 +100,6 @@ async fn plain(args: &Args, results: &mut Results) -> Result<()> {
     let plain = Box::pin(Plain::start(dir.path())).await?;
     measure(plain.load(args.size())?, PLAIN, args, results).await?;
     plain.stop().await
-}
-
-async fn rounds<S: Subject>(
-    subject: &mut S,
-    name: &'static str,
-    args: &Args,
-    count: usize,
-    results: &mut Results,
-) -> Result<()> {
-    for case in &args.cases {
-        for load in &args.load {
-            for number in 1..=count {
-                let what = format!("{name}: {}, {}, {number} of {count}", case.name(), load.name());
-                progress(&what);
-                let summary = Box::pin(round::run(subject, *case, *load, args)).await.context(what)?;
-                results.add(name, *case, *load, summary);
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn measure(sysbench: Sysbench, name: &'static str, args: &Args, results: &mut Results) -> Result<()> {

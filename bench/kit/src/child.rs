@@ -44,6 +44,11 @@ impl Running {
         Process(Some(self.child.id()))
     }
 
+    /// Returns its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns how long ago it was started.
     pub fn age(&self) -> Duration {
         self.started.elapsed()

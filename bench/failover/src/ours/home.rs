@@ -72,6 +72,11 @@ impl Home {
         }
     }
 
+    /// Deletes an object.
+    pub(crate) async fn delete(&self, path: &str) -> Result<()> {
+        self.send(Call::new(Method::DELETE, path, Bytes::new())).await.map(drop)
+    }
+
     /// Changes some fields of an object.
     pub(crate) async fn merge(&self, path: &str, fields: &Value) -> Result<()> {
         let mut call = Call::new(Method::PATCH, path, Bytes::from(fields.to_string()));

@@ -70,6 +70,15 @@ pub(super) fn rates(rates: &[(&'static str, f64)]) -> String {
     text
 }
 
+/// Lists the rounds after which a peer was not whole again.
+pub(super) fn broken(rounds: &[String]) -> String {
+    if rounds.is_empty() {
+        return String::new();
+    }
+    let items = rounds.join("\n- ");
+    format!("\n### Rounds without a figure: the peer was not whole again and was started anew\n\n- {items}\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
