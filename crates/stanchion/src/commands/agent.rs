@@ -17,7 +17,7 @@ use crate::logging::{self, LogLevel};
 /// Work on one database in its container.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentCommand {
-    /// Supervise the database of this Pod until SIGTERM. Reads `POD_NAME`, `POD_NAMESPACE` and `POD_IP`.
+    /// Supervise the database of this Pod until SIGTERM. Reads `POD_NAME`, `POD_NAMESPACE`, `POD_IP` and `CLUSTER_UID`.
     Run(RunArguments),
     /// Copy this program into a directory, for a container that has another image.
     Install(install::InstallArguments),
