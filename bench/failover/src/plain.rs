@@ -14,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::geteuid;
 use stanchion_bench_kit::child::Running;
+use stanchion_bench_kit::output::progress;
 use stanchion_rehearse::load::{Driver, Size};
 use stanchion_rehearse::{Access, Password, Sysbench};
 use tokio::io::AsyncWriteExt as _;
@@ -50,6 +51,9 @@ impl Plain {
     pub(crate) async fn start(dir: &Path) -> Result<Self> {
         let [first, second, third] = place::addresses();
         let group = Group::for_all();
+        if group.is_none() {
+            progress("plain: no control groups can be made here, so it shares processors as Pods do not");
+        }
         let mut servers = Vec::new();
         for (number, address) in [first, second, third].into_iter().enumerate() {
             let (dir, address) = (dir.join(number.to_string()), place::free(address)?);
