@@ -2,9 +2,10 @@
 //!
 //! Transaction ids do not tell: a volume kept from an older cluster of the same name has the same servers and terms. The uid
 //! is made with the object, so it comes before any data, and nobody has to agree on it. A cluster made anew over kept volumes
-//! takes them over while it forms, for then all members are compared, and whatever is not exactly what the first primary
-//! holds is copied. Afterwards a volume with another uid is not joined, unless others count on the instance: nobody else
-//! may hold what it acknowledged. Volumes that name nobody were made before they did, and count as the cluster's.
+//! starts on them while it forms, for then all members are compared: the first primary's become the cluster's, with whatever
+//! is exactly the same and of the same older cluster; the rest is copied. Until that is decided a volume keeps its name.
+//! Afterwards a volume with another uid is not joined, unless others count on the instance: nobody else may hold what it
+//! acknowledged. Volumes that name nobody were made before they did, and count as the cluster's.
 //!
 //! The file names us only while no data of somebody else are in the data directory: it is written before data are made,
 //! and after those of another cluster were put aside; so a crash in between costs a copy at most.
@@ -22,6 +23,11 @@ pub(crate) enum Verdict {
     Ours,
     /// It becomes the cluster's.
     Claim,
+    /// It is used under the name it has, until it is decided with whose data the cluster goes on.
+    Borrow {
+        /// Whose it is.
+        of: String,
+    },
     /// It holds data of another cluster.
     Foreign {
         /// Whose.
@@ -29,13 +35,32 @@ pub(crate) enum Verdict {
     },
 }
 
+/// Which data of other clusters an instance may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Adoption {
+    /// Whatever is there: the cluster forms with it as a member, which nobody decides without it.
+    Forming,
+    /// Whatever is there: others count on what it holds.
+    CountedOn,
+    /// What was this cluster's, if one is named, which its first primary's data are of.
+    Heir(Option<String>),
+    /// None.
+    None,
+}
+
 /// Says what is to be made of a volume that names `found`, for an instance of `ours`.
-pub(crate) fn judge(ours: Option<&str>, found: Option<&str>, has_data: bool, may_adopt: bool) -> Verdict {
-    match (ours, found) {
-        (None, _) => Verdict::Ours,
-        (Some(ours), Some(found)) if found == ours => Verdict::Ours,
-        (Some(_), Some(found)) if has_data && !may_adopt => Verdict::Foreign { of: found.to_owned() },
-        (Some(_), Some(_) | None) => Verdict::Claim,
+pub(crate) fn judge(ours: Option<&str>, found: Option<&str>, has_data: bool, adoption: &Adoption) -> Verdict {
+    let of = match (ours, found) {
+        (None, _) => return Verdict::Ours,
+        (Some(ours), Some(found)) if found == ours => return Verdict::Ours,
+        (Some(_), Some(found)) if has_data => found.to_owned(),
+        (Some(_), Some(_) | None) => return Verdict::Claim,
+    };
+    match adoption {
+        Adoption::Forming => Verdict::Borrow { of },
+        Adoption::CountedOn => Verdict::Claim,
+        Adoption::Heir(Some(origin)) if *origin == of => Verdict::Claim,
+        Adoption::Heir(_) | Adoption::None => Verdict::Foreign { of },
     }
 }
 
@@ -109,17 +134,26 @@ mod tests {
 
     #[test]
     fn only_what_is_of_another_cluster_and_not_counted_on_is_foreign() {
-        let foreign = Verdict::Foreign { of: "b".to_owned() };
-        assert_eq!(judge(Some("a"), Some("b"), true, false), foreign);
-        assert_eq!(
-            judge(Some("a"), Some("b"), true, true),
-            Verdict::Claim,
-            "it forms, or others count on it"
-        );
-        assert_eq!(judge(Some("a"), Some("b"), false, false), Verdict::Claim, "there is nothing");
-        assert_eq!(judge(Some("a"), Some("a"), true, false), Verdict::Ours);
-        assert_eq!(judge(Some("a"), None, true, false), Verdict::Claim, "made before volumes had names");
-        assert_eq!(judge(None, Some("b"), true, false), Verdict::Ours, "nobody said who we are");
+        let heir = |of: &str| Adoption::Heir(Some(of.to_owned()));
+        let of = || "b".to_owned();
+        for adoption in [Adoption::None, Adoption::Heir(None), heir("c")] {
+            let verdict = judge(Some("a"), Some("b"), true, &adoption);
+            assert_eq!(verdict, Verdict::Foreign { of: of() }, "{adoption:?}");
+        }
+        for adoption in [Adoption::CountedOn, heir("b")] {
+            assert_eq!(judge(Some("a"), Some("b"), true, &adoption), Verdict::Claim, "{adoption:?}");
+        }
+        assert_eq!(judge(Some("a"), Some("b"), true, &Adoption::Forming), Verdict::Borrow { of: of() });
+        for adoption in [Adoption::None, Adoption::Forming, Adoption::CountedOn] {
+            assert_eq!(judge(Some("a"), Some("b"), false, &adoption), Verdict::Claim, "there is nothing");
+            assert_eq!(judge(Some("a"), Some("a"), true, &adoption), Verdict::Ours);
+            assert_eq!(
+                judge(Some("a"), None, true, &adoption),
+                Verdict::Claim,
+                "made before volumes had names"
+            );
+            assert_eq!(judge(None, Some("b"), true, &adoption), Verdict::Ours, "nobody said who we are");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use self::clone::Source;
 pub(crate) use self::error::HandError;
-use crate::belonging::{Label, Verdict, judge};
+use crate::belonging::{Adoption, Label, Verdict, judge};
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::marker::{Marker, MarkerError};
@@ -76,6 +76,8 @@ pub(crate) enum Prepared {
         /// Whether something is gone that others count on: all files, or what was not yet on the disk when the machine went
         /// down.
         lost: bool,
+        /// Whose they are, if that is still another cluster.
+        borrowed: Option<String>,
     },
     /// Data of another cluster.
     Foreign {
@@ -212,18 +214,20 @@ impl Hands {
     }
 
     /// Puts the files in order, makes them if there are none, and reads what they say. `counted_on` is whether others rely on
-    /// what the instance holds, `may_adopt` whether data of another cluster may become this one's.
+    /// what the instance holds, `adoption` which data of another cluster may become this one's.
     pub(crate) async fn prepare(
         &self,
         servers: BTreeSet<ServerId>,
         counted_on: bool,
-        may_adopt: bool,
+        adoption: Adoption,
     ) -> Result<Prepared, HandError> {
         let layout = self.0.layout.clone();
         let files = tokio::task::spawn_blocking(move || mariadb::settle(&layout)).await??;
-        if let Verdict::Foreign { of } = self.claim(files == Files::Present, may_adopt).await? {
-            return Ok(Prepared::Foreign { of });
-        }
+        let borrowed = match self.look_whose(files == Files::Present, adoption).await? {
+            Verdict::Foreign { of } => return Ok(Prepared::Foreign { of }),
+            Verdict::Borrow { of } => Some(of),
+            Verdict::Ours | Verdict::Claim => None,
+        };
         match files {
             Files::Present => {}
             Files::Absent => {
@@ -246,15 +250,15 @@ impl Hands {
             }
             Ok::<_, MarkerError>(lost.is_set())
         };
-        Ok(Prepared::Ready { offline, lost: tokio::task::spawn_blocking(look).await?? })
+        Ok(Prepared::Ready { offline, lost: tokio::task::spawn_blocking(look).await??, borrowed })
     }
 
     /// Makes the volume the cluster's, unless it is somebody else's.
-    async fn claim(&self, has_data: bool, may_adopt: bool) -> Result<Verdict, HandError> {
+    async fn look_whose(&self, has_data: bool, adoption: Adoption) -> Result<Verdict, HandError> {
         let (label, ours) = (Label::new(&self.0.config.data_directory), self.0.identity.uid.clone());
         let claim = move || {
             let found = label.read()?;
-            let verdict = judge(ours.as_deref(), found.as_deref(), has_data, may_adopt);
+            let verdict = judge(ours.as_deref(), found.as_deref(), has_data, &adoption);
             if let (Verdict::Claim, Some(ours)) = (&verdict, &ours) {
                 label.write(ours)?;
                 tracing::info!(was = found, is = ours, has_data, "the volume is the cluster's");
@@ -262,6 +266,13 @@ impl Hands {
             Ok::<_, MarkerError>(verdict)
         };
         Ok(tokio::task::spawn_blocking(claim).await??)
+    }
+
+    /// Makes the volume the cluster's, whosever it was.
+    pub(crate) async fn claim(&self) -> Result<(), HandError> {
+        let Some(ours) = self.0.identity.uid.clone() else { return Ok(()) };
+        let label = Label::new(&self.0.config.data_directory);
+        Ok(tokio::task::spawn_blocking(move || label.write(&ours)).await??)
     }
 
     /// Puts data of another cluster aside, if the volume holds such.

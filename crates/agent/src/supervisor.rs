@@ -125,6 +125,8 @@ pub(crate) struct Supervisor {
     /// Whether there are received transactions that nobody applies.
     undrained: bool,
     standing: Standing,
+    /// Whose data it holds, while it is not decided whether the cluster goes on with them.
+    borrowed: Option<String>,
     saved: Option<PathBuf>,
     /// Behind here lies what does not belong and has not been saved yet.
     unsaved: Option<Position>,
@@ -163,6 +165,7 @@ impl Supervisor {
             catch_up: None,
             undrained: false,
             standing: Standing::Unknown,
+            borrowed: None,
             saved: None,
             unsaved: None,
             copied: None,

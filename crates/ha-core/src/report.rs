@@ -42,6 +42,9 @@ pub struct Report {
     pub apply_lag: Millis,
     /// How what it holds stands to the cluster's history.
     pub standing: Standing,
+    /// The older cluster whose data it holds, by its uid, until those are this one's or a copy is in their place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// Whether it is about to leave: another primary should take over, and nobody should count on it.
     pub leaving: bool,
     /// What it measured of its machine.

@@ -47,6 +47,9 @@ pub struct Topology {
     pub clones: BTreeMap<InstanceName, InstanceName>,
     /// Which transactions belong to the cluster.
     pub history: History,
+    /// The older cluster whose data this one goes on with, by its uid, if its first primary held such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The failover that is under way, or the last one.
     pub failover: Option<Failover>,
 }
@@ -195,6 +198,7 @@ impl Topology {
             barred: BTreeSet::new(),
             clones: BTreeMap::new(),
             history: History::default(),
+            origin: None,
             failover: None,
         }
     }

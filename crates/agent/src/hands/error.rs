@@ -147,6 +147,11 @@ impl HandError {
         matches!(apply, ApplyError::Trouble { trouble, .. } if MISFITS.contains(&trouble.number))
     }
 
+    /// Returns whether commits wait that nobody will acknowledge.
+    pub(crate) fn is_held_by_commits(&self) -> bool {
+        matches!(self, Self::Sql(error) if matches!(**error, SqlError::Waiting { .. }))
+    }
+
     /// Returns whether a primary writes as before, although it should have stopped.
     pub(crate) fn is_undone_demotion(&self) -> bool {
         matches!(self, Self::Demote(error) if matches!(**error, DemoteError::Undone(_)))

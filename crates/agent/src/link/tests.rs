@@ -73,6 +73,7 @@ fn report(number: u64) -> Report {
         uncertain: false,
         apply_lag: stanchion_ha_core::Millis(0),
         standing: Standing::Unknown,
+        origin: None,
         leaving: false,
         measures: Measures::default(),
     }

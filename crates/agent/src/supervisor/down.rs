@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::work::{Done, Launched, What, Work};
 use super::{Files, Running, Supervisor};
+use crate::belonging::Adoption;
 use crate::hands::{HandError, Prepared, Source};
 use crate::plan::{Posture, Step};
 
@@ -72,7 +73,12 @@ impl Supervisor {
 
     /// Looks at an instance whose volume holds data of another cluster: it does not start on them.
     fn turn_foreign(&mut self, of: &str) {
-        if self.may_adopt() {
+        let adopts = match self.adoption() {
+            Adoption::Forming | Adoption::CountedOn => true,
+            Adoption::Heir(origin) => origin.as_deref() == Some(of),
+            Adoption::None => false,
+        };
+        if adopts {
             self.files = Files::Unknown;
         } else if let Duty::Copy { from } = self.duty()
             && self.copied.as_ref() != Some(&from)
@@ -88,15 +94,17 @@ impl Supervisor {
         }
     }
 
-    /// Returns whether data of another cluster may become this one's: while it forms with this instance as a member, which
-    /// nobody decides without it, and if others count on what it holds.
-    fn may_adopt(&self) -> bool {
-        let Some(seen) = &self.topology else { return false };
+    /// Returns which data of another cluster may be used.
+    fn adoption(&self) -> Adoption {
+        let Some(seen) = &self.topology else { return Adoption::None };
         let me = self.parts.hands.me();
         if seen.value.stage == Stage::Forming {
-            self.settings().is_some_and(|settings| settings.members.contains_key(me))
+            let is_member = self.settings().is_some_and(|settings| settings.members.contains_key(me));
+            if is_member { Adoption::Forming } else { Adoption::None }
+        } else if counted_on(me, &seen.value) {
+            Adoption::CountedOn
         } else {
-            counted_on(me, &seen.value)
+            Adoption::Heir(seen.value.origin.clone())
         }
     }
 
@@ -123,8 +131,8 @@ impl Supervisor {
         }
         let counted_on =
             self.topology.as_ref().is_some_and(|seen| counted_on(self.parts.hands.me(), &seen.value));
-        let may_adopt = self.may_adopt();
-        let operation = async move { Done::Prepared(hands.prepare(servers, counted_on, may_adopt).await) };
+        let adoption = self.adoption();
+        let operation = async move { Done::Prepared(hands.prepare(servers, counted_on, adoption).await) };
         self.work = Some(Work::begin(What::Prepare, operation));
     }
 
@@ -135,7 +143,10 @@ impl Supervisor {
             self.database = Database::Waiting;
         }
         let (offline, lost) = match prepared {
-            Prepared::Ready { offline, lost } => (offline, lost),
+            Prepared::Ready { offline, lost, borrowed } => {
+                self.borrowed = borrowed;
+                (offline, lost)
+            }
             Prepared::Foreign { of } => {
                 // What it says is of another stream.
                 (self.applied, self.received) = (Position::START, Position::START);

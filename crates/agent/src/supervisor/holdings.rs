@@ -1,7 +1,7 @@
 //! What an instance holds: whether it belongs, how far it goes, and whether something may be missing.
 
-use stanchion_ha_core::agent::Duty;
-use stanchion_ha_core::{Containment, Position, Standing};
+use stanchion_ha_core::agent::{Duty, counted_on};
+use stanchion_ha_core::{Containment, Position, Stage, Standing};
 use tokio::time::Instant;
 
 use super::Supervisor;
@@ -13,6 +13,7 @@ impl Supervisor {
     /// Looks whether what a running instance holds belongs, by a new topology.
     pub(super) fn judge_running(&mut self, now: Instant) {
         self.guard.hurry(now);
+        self.judge_origin();
         if self.running.as_ref().is_some_and(|running| running.ready) && !self.posture.may_write() {
             self.judge(self.applied);
         }
@@ -21,8 +22,37 @@ impl Supervisor {
         }
     }
 
+    /// Looks, once a cluster has formed, whether the data that the instance brought are those that it goes on with: then
+    /// they are the cluster's. Otherwise the volume keeps its name, and a copy is needed.
+    fn judge_origin(&mut self) {
+        let (Some(seen), Some(of)) = (&self.topology, &self.borrowed) else { return };
+        if seen.value.stage == Stage::Forming {
+            return;
+        }
+        if !counted_on(self.parts.hands.me(), &seen.value) && seen.value.origin.as_ref() != Some(of) {
+            if matches!(self.standing, Standing::NeedsCopy { .. }) {
+                return;
+            }
+            let why = format!(
+                "its volume holds the data of another cluster (uid {of}) than those that this one goes on with; they are put \
+                 aside when it gets a copy"
+            );
+            tracing::warn!(why, "a copy is needed");
+            self.standing = Standing::NeedsCopy { why, saved: None };
+            return;
+        }
+        self.borrowed = None;
+        let hands = self.parts.hands.clone();
+        tokio::spawn(async move {
+            if let Err(error) = hands.claim().await {
+                tracing::warn!(error = error.chain(), "the volume keeps the name of another cluster for now");
+            }
+        });
+    }
+
     /// Judges what an instance holds up to `executed`.
     pub(super) fn judge(&mut self, executed: Position) {
+        self.judge_origin();
         let Some(seen) = &self.topology else { return };
         let history = &seen.value.history;
         if matches!(self.standing, Standing::NeedsCopy { .. }) {

@@ -69,6 +69,7 @@ impl Supervisor {
             uncertain: self.uncertain,
             apply_lag: self.apply_lag,
             standing: self.standing.clone(),
+            origin: self.borrowed.clone(),
             leaving: self.guard.leaving.is_some(),
             measures: self.parts.gauge.read(),
         }

@@ -245,6 +245,7 @@ impl Supervisor {
         self.parts.metrics.stepped(What::Step(step.clone()).name(), stepped.is_ok());
         let failed = stepped.is_err();
         let is_undone = stepped.as_ref().is_err_and(HandError::is_undone_demotion);
+        let is_held = stepped.as_ref().is_err_and(HandError::is_held_by_commits);
         self.note_rising(&step, stepped.as_ref().err(), now);
         match (step, self.checked(stepped)) {
             (step, None) => self.step_failed(&step, is_undone),
@@ -294,6 +295,10 @@ impl Supervisor {
         }
         if !failed {
             self.guard.succeeded();
+        }
+        if is_held {
+            // Only the end of the process keeps them from returning.
+            self.kill("commits wait in it that nobody will acknowledge, and it is to follow");
         }
         self.generation += 1;
         self.aim();
@@ -373,6 +378,7 @@ impl Supervisor {
     fn copied_from(&mut self, from: stanchion_ha_core::InstanceName, position: Position) {
         tracing::info!(%from, %position, "the data are a copy");
         self.copied = Some(from);
+        self.borrowed = None;
         self.unsaved = None;
         self.applied = position;
         self.received = position;

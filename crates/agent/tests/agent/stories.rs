@@ -196,6 +196,32 @@ async fn a_hand_over_can_be_taken_back_and_done() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_waits_keeps_no_old_primary_from_following() {
+    let (bench, mut topology) = form(3).await;
+    topology.stage = Stage::HandingOver { primary: name(0), to: name(1) };
+    bench.want(&topology).await;
+    let handed = |report: &Report| matches!(&report.role, Role::HandedOver(handed) if handed.term == Term(1));
+    bench.reports(0, "to have handed over", handed).await;
+    let base = fence(&bench, &mut topology, 0, &[1, 2]).await;
+    // An administrator may write in spite of it, and waits for an acknowledgement that will never come.
+    let mut root = bench.root(0).await;
+    let waits = tokio::spawn(async move { root.query_drop("INSERT INTO app.numbers VALUES (2)").await });
+    promote(&bench, &mut topology, 1, base, &[2]).await;
+    insert(&bench, 1, 3).await;
+    let saved = |report: &Report| matches!(report.standing, Standing::NeedsCopy { saved: Some(_), .. });
+    bench.reports(0, "that what nobody acknowledged is saved", saved).await;
+    assert!(!waits.is_finished(), "the commit waits");
+    topology.clones.insert(name(0), name(1));
+    bench.want(&topology).await;
+    bench.reports(0, "to hold a copy", |report| report.standing == Standing::Contained).await;
+    topology.clones.clear();
+    bench.want(&topology).await;
+    bench.reports(0, "to follow", |report| follows(report, 2)).await;
+    bench.has_rows(0, &[1, 3]).await;
+    waits.await.unwrap().expect_err("nobody acknowledged it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_primary_wakes_up_harmless() {
     let (bench, mut topology) = form(3).await;
     let mut client = bench.connect(0).await;
@@ -403,19 +429,19 @@ async fn a_copy_that_commits_of_its_source_hold_up_says_so_and_is_made_later() {
 }
 
 /// Ends an instance, and has its volume name another cluster. Returns the life that ended.
-async fn give_away(bench: &mut Bench, ordinal: usize) -> String {
+async fn give_away(bench: &mut Bench, ordinal: usize, to: &str) -> String {
     bench.ask_to_end(ordinal);
     bench.ended(ordinal).await;
     let label = bench.volume(ordinal).join("cluster");
     assert_eq!(std::fs::read_to_string(&label).unwrap().trim(), UID);
-    std::fs::write(label, "another-one").unwrap();
+    std::fs::write(label, to).unwrap();
     bench.report(ordinal).await.unwrap().life
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn data_of_another_cluster_are_not_joined_but_put_aside() {
     let (mut bench, mut topology) = form(2).await;
-    let life = give_away(&mut bench, 1).await;
+    let life = give_away(&mut bench, 1, "another-one").await;
     topology.sync_set.clear();
     topology.acknowledgement = Acknowledgement::Alone;
     bench.want(&topology).await;
@@ -440,12 +466,43 @@ async fn data_of_another_cluster_are_not_joined_but_put_aside() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_that_forms_takes_over_what_was_kept() {
-    let mut bench = Bench::start(1).await;
-    bench.want(&Topology::forming()).await;
-    bench.reports(0, "to run", Report::is_running).await;
-    let life = give_away(&mut bench, 0).await;
-    bench.launch(0);
-    bench.reports(0, "to run", |report| report.life != life && report.is_running()).await;
-    assert_eq!(std::fs::read_to_string(bench.volume(0).join("cluster")).unwrap().trim(), UID);
+async fn a_cluster_that_forms_goes_on_with_the_data_of_one_older_cluster() {
+    let mut bench = Bench::start(3).await;
+    let mut topology = Topology::forming();
+    bench.want(&topology).await;
+    let kept = ["another-one", "a-third", "another-one"];
+    for (ordinal, of) in kept.into_iter().enumerate() {
+        bench.reports(ordinal, "to run", Report::is_running).await;
+        let life = give_away(&mut bench, ordinal, of).await;
+        bench.launch(ordinal);
+        let says = |report: &Report| {
+            report.life != life && report.is_running() && report.origin.as_deref() == Some(of)
+        };
+        bench.reports(ordinal, "whose data it has", says).await;
+    }
+    let label =
+        |bench: &Bench, ordinal| std::fs::read_to_string(bench.volume(ordinal).join("cluster")).unwrap();
+    assert_eq!(label(&bench, 0), "another-one", "it is not decided yet");
+    topology.term = Term(1);
+    topology.origin = Some("another-one".to_owned());
+    topology.acknowledgement = Acknowledgement::Alone;
+    promote(&bench, &mut topology, 0, Position::START, &[]).await;
+    let says = |report: &Report| matches!(&report.standing, Standing::NeedsCopy { why, .. } if why.contains("a-third"));
+    bench.reports(1, "that its data do not belong", says).await;
+    bench.reports(2, "to follow", |report| follows(report, 1)).await;
+    for ordinal in [0, 2] {
+        let ours = || async { (label(&bench, ordinal).trim() == UID).then_some(()) };
+        until("the volume is the cluster's", ours).await;
+        bench.reports(ordinal, "nothing of where it came from", |report| report.origin.is_none()).await;
+    }
+    assert_eq!(label(&bench, 1), "a-third");
+    topology.clones.insert(name(1), name(0));
+    bench.want(&topology).await;
+    bench
+        .reports(1, "to hold a copy", |report| {
+            report.standing != Standing::Unknown && report.origin.is_none()
+        })
+        .await;
+    assert!(bench.volume(1).join("data.of-a-third").exists(), "what was there is kept");
+    assert_eq!(label(&bench, 1).trim(), UID);
 }

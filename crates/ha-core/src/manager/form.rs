@@ -2,6 +2,7 @@
 //!
 //! All instances must have come. One that is missing may be the one that holds the data, when a cluster is made anew over
 //! volumes that were kept: the most advanced becomes primary, and nobody begins from nothing while another may have more.
+//! Volumes of different older clusters may end in the same transaction id, which says nothing then: whose they were does.
 
 use super::{Decision, View};
 use crate::history::Era;
@@ -36,12 +37,14 @@ pub(super) fn decide(view: &View<'_>) -> Decision {
     let known = present.iter().filter_map(|(_, report)| report.applied.0.and_then(|gtid| gtid.server.term()));
     next.term = known.max().unwrap_or_default().max(next.term).next();
     next.history.begin(Era { term: next.term, base: report.applied });
+    next.origin.clone_from(&report.origin);
     next.stage = Stage::Promoting { primary: (*primary).clone() };
     next.acknowledgement =
         if view.settings.members.len() == 1 { Acknowledgement::Alone } else { Acknowledgement::Required };
     next.sync_set = present
         .iter()
-        .filter(|(name, other)| name != primary && other.applied == report.applied)
+        .filter(|(_, other)| other.applied == report.applied && other.origin == report.origin)
+        .filter(|(name, _)| name != primary)
         .map(|(name, _)| (*name).clone())
         .collect();
     Decision::write(next)

@@ -89,6 +89,7 @@ fn report(role: Role, standing: Standing, at: Position) -> Report {
         uncertain: false,
         apply_lag: Millis(0),
         standing,
+        origin: None,
         leaving: false,
         measures: Measures::default(),
     }
@@ -215,4 +216,25 @@ fn what_is_left_of_the_only_instance_serves_if_losing_writes_is_allowed() {
     let next = decide(&View { reports: &reports, ..view(later) }, &mut memory).topology.expect("it goes on");
     assert_eq!(next.stage, Stage::Promoting { primary: name("a") });
     assert_eq!(next.history.base(), Position::START);
+}
+
+#[test]
+fn volumes_of_different_older_clusters_are_not_taken_for_the_same() {
+    let of = |server: u32, origin: Option<&str>, at: u64| {
+        let (server, origin) = (ServerId(server), origin.map(str::to_owned));
+        Report { server, origin, ..report(Role::Idle, Standing::Unknown, held(at)) }
+    };
+    let reports = [
+        ("orders-0", of(1, Some("a"), 9)),
+        ("orders-1", of(2, Some("b"), 9)),
+        ("orders-2", of(3, Some("a"), 9)),
+        ("orders-3", of(4, Some("a"), 8)),
+        ("orders-4", of(5, None, 9)),
+    ];
+    let mut known = Known::new(Stage::Forming, &[], &reports);
+    known.topology.history = History::default();
+    let next = known.next();
+    assert_eq!(next.stage, Stage::Promoting { primary: name("orders-0") });
+    assert_eq!(next.origin.as_deref(), Some("a"));
+    assert_eq!(next.sync_set, BTreeSet::from([name("orders-2")]));
 }

@@ -381,6 +381,7 @@ impl World {
             uncertain: instance.disk.uncertain,
             apply_lag: Millis(instance.disk.relay.len() as u64 * TICK),
             standing,
+            origin: None,
             leaving: agent.leaving.is_some(),
             measures: Measures::default(),
         }

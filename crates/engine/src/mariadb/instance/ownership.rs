@@ -8,6 +8,9 @@ use crate::mariadb::accounts::ReplicationAccounts;
 use crate::mariadb::password::Password;
 use crate::mariadb::text::{database_of_grant, identifier, literal};
 
+/// Accounts are a few statements an instance and wait for nobody, but for a disk that may be slow: a database whose accounts
+/// are not made in time is ended.
+const ACCOUNTS: Duration = Duration::from_mins(1);
 /// A statement that is replicated waits for its acknowledgement.
 const REPLICATED: Duration = Duration::from_secs(30);
 
@@ -18,7 +21,7 @@ impl Instance {
         statements.extend(accounts.statements());
         statements.push("SET SESSION sql_log_bin = ON".to_owned());
         let statements: Vec<_> = statements.iter().map(String::as_str).collect();
-        self.inner.work.rows("make replication accounts", &statements, CHANGE).await.map(|_| ())
+        self.inner.work.rows("make replication accounts", &statements, ACCOUNTS).await.map(|_| ())
     }
 
     /// Makes the application's database and its account on a primary, and replicates both. Writes nothing if all is there.
