@@ -29,7 +29,7 @@ pub(crate) struct Args {
     pub(crate) spec: Option<Map<String, Value>>,
 
     /// Whom to measure ours beside; nobody if no name follows
-    #[arg(long, num_args = 0.., value_delimiter = ',', default_value = "patroni,patroni-fastest,plain")]
+    #[arg(long, num_args = 0.., value_delimiter = ',', default_value = "patroni,patroni-fastest,plain,plain-encrypted")]
     pub(crate) peers: Vec<Peer>,
 
     /// What happens; nothing but the throughput is measured if no name follows
@@ -81,6 +81,8 @@ pub(crate) enum Peer {
     PatroniFastest,
     /// MariaDB with semi-synchronous replicas, set up by hand: only for the throughput.
     Plain,
+    /// The same with what is replicated encrypted, as ours is.
+    PlainEncrypted,
 }
 
 /// Under which load.
@@ -107,6 +109,11 @@ impl Args {
         self.peer_rounds.unwrap_or(self.rounds).get()
     }
 
+    /// Returns whether the throughput is measured: beside whom it is of use.
+    pub(crate) fn measures_throughput(&self) -> bool {
+        self.peers.iter().any(|peer| matches!(peer, Peer::Plain | Peer::PlainEncrypted))
+    }
+
     pub(crate) fn size(&self) -> Size {
         Size { threads: self.threads, tables: 4, rows: 10_000 }
     }
@@ -123,7 +130,7 @@ mod tests {
     #[test]
     fn the_default_is_every_case_for_every_peer() {
         let args = Args::parse_from(["bench"]);
-        assert_eq!((args.peers.len(), args.cases.len(), args.load.len()), (3, 4, 2));
+        assert_eq!((args.peers.len(), args.cases.len(), args.load.len()), (4, 4, 2));
         assert!(args.stanchion.is_none());
     }
 

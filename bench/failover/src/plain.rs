@@ -1,8 +1,9 @@
 //! The peer for the throughput: MariaDB with two semi-synchronous replicas, set up by hand, nobody watching.
 //!
 //! Settings are what ours has by default: each commit is on disk, and with one replica at least, before it is acknowledged;
-//! as many threads apply. Each server has a control group, as a Pod has, where this machine has them.
+//! as many threads apply. Ours encrypt what they replicate; this does if it is told to. Each server has a control group, as a Pod has, where this machine has them.
 
+mod certificates;
 mod group;
 
 use std::fs;
@@ -20,6 +21,7 @@ use stanchion_rehearse::{Access, Password, Sysbench};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
+use self::certificates::Certificates;
 use self::group::Group;
 use crate::place;
 
@@ -48,7 +50,9 @@ struct Server {
 }
 
 impl Plain {
-    pub(crate) async fn start(dir: &Path) -> Result<Self> {
+    /// Starts three servers; `encrypted` is whether what is replicated is.
+    pub(crate) async fn start(dir: &Path, encrypted: bool) -> Result<Self> {
+        let certificates = encrypted.then(|| Certificates::make(dir)).transpose()?;
         let [first, second, third] = place::addresses();
         let group = Group::for_all();
         if group.is_none() {
@@ -57,7 +61,8 @@ impl Plain {
         let mut servers = Vec::new();
         for (number, address) in [first, second, third].into_iter().enumerate() {
             let (dir, address) = (dir.join(number.to_string()), place::free(address)?);
-            servers.push(Server::start(&dir, number + 1, address, group.as_ref()).await?);
+            servers
+                .push(Server::start(&dir, number + 1, address, group.as_ref(), certificates.as_ref()).await?);
         }
         let (primary, replicas) = servers.split_first().context("there are three")?;
         let (password, replication) = (place::password(), place::password());
@@ -65,17 +70,19 @@ impl Plain {
         let accounts = format!(
             "SET GLOBAL rpl_semi_sync_master_enabled = ON; SET SESSION sql_log_bin = 0; CREATE DATABASE {APPLICATION}; \
              CREATE USER {APPLICATION}@'%' IDENTIFIED BY '{password}'; GRANT ALL ON {APPLICATION}.* TO \
-             {APPLICATION}@'%'; CREATE USER copy@'%' IDENTIFIED BY '{replication}'; GRANT REPLICATION SLAVE ON *.* TO \
-             copy@'%';"
+             {APPLICATION}@'%'; CREATE USER copy@'%' IDENTIFIED BY '{replication}' REQUIRE {}; GRANT REPLICATION SLAVE ON *.* TO \
+             copy@'%';",
+            if encrypted { "X509" } else { "NONE" }
         );
         primary.sql(&accounts).await?;
         for replica in replicas {
             let follow = format!(
                 "SET SESSION sql_log_bin = 0; CREATE DATABASE {APPLICATION}; SET GLOBAL rpl_semi_sync_slave_enabled = \
                  ON; SET GLOBAL read_only = ON; CHANGE MASTER TO MASTER_HOST = '{}', MASTER_PORT = {}, MASTER_USER = \
-                 'copy', MASTER_PASSWORD = '{replication}', MASTER_USE_GTID = slave_pos; START SLAVE;",
+                 'copy', MASTER_PASSWORD = '{replication}', MASTER_USE_GTID = slave_pos{}; START SLAVE;",
                 place::host(address),
-                address.port()
+                address.port(),
+                certificates.as_ref().map(Certificates::source).unwrap_or_default()
             );
             replica.sql(&follow).await?;
         }
@@ -104,12 +111,19 @@ impl Plain {
 }
 
 impl Server {
-    async fn start(dir: &Path, number: usize, address: SocketAddr, all: Option<&Group>) -> Result<Self> {
+    async fn start(
+        dir: &Path,
+        number: usize,
+        address: SocketAddr,
+        all: Option<&Group>,
+        certificates: Option<&Certificates>,
+    ) -> Result<Self> {
         fs::create_dir(dir)?;
         // A server that starts removes the temporary tables of all others in its directory for them.
         fs::create_dir(dir.join("tmp"))?;
         let file = dir.join("my.cnf");
-        fs::write(&file, options(dir, number, address))?;
+        let encryption = certificates.map(Certificates::options).unwrap_or_default();
+        fs::write(&file, options(dir, number, address) + &encryption)?;
         let mut install = tokio::process::Command::new("mariadb-install-db");
         install.arg(format!("--defaults-file={}", file.display()));
         install.args(["--auth-root-authentication-method=socket", "--skip-test-db", "--skip-name-resolve"]);

@@ -19,6 +19,7 @@ const OURS: &str = "stanchion";
 /// Through the Service, which on the embedded cluster is a proxy in user space: each packet costs two more of it.
 const OURS_SERVICE: &str = "stanchion, through its Service";
 const PLAIN: &str = "plain";
+const PLAIN_ENCRYPTED: &str = "plain, encrypted";
 const PREPARE_LIMIT: Duration = Duration::from_mins(2);
 /// Tables that have just been filled are written to for a moment before they are measured.
 const WARM_UP: Duration = Duration::from_secs(3);
@@ -28,7 +29,8 @@ pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
         match peer {
             Peer::Patroni => patroni(args, &DEFAULTS, results).await?,
             Peer::PatroniFastest => patroni(args, &FASTEST, results).await?,
-            Peer::Plain => plain(args, results).await?,
+            Peer::Plain => plain(args, PLAIN, false, results).await?,
+            Peer::PlainEncrypted => plain(args, PLAIN_ENCRYPTED, true, results).await?,
         }
     }
     let Some(program) = &args.stanchion else { return Ok(()) };
@@ -40,7 +42,7 @@ pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
         let summary = Box::pin(round::run(&mut ours, case, load, args)).await.context(what)?;
         results.add(OURS, case, load, summary);
     }
-    if args.peers.contains(&Peer::Plain) {
+    if args.measures_throughput() {
         ours.healthy(HEALTHY_LIMIT).await?;
         let direct = ours.direct().await?;
         measure(Sysbench::new(ours.driver(), &direct, args.size())?, OURS, args, results).await?;
@@ -94,11 +96,11 @@ fn plan(name: &str, args: &Args, count: usize) -> Vec<(Case, Load, String)> {
     all
 }
 
-async fn plain(args: &Args, results: &mut Results) -> Result<()> {
+async fn plain(args: &Args, name: &'static str, encrypted: bool, results: &mut Results) -> Result<()> {
     let dir = directory(args)?;
-    progress(&format!("{PLAIN}: start"));
-    let plain = Box::pin(Plain::start(dir.path())).await?;
-    measure(plain.load(args.size())?, PLAIN, args, results).await?;
+    progress(&format!("{name}: start"));
+    let plain = Box::pin(Plain::start(dir.path(), encrypted)).await?;
+    measure(plain.load(args.size())?, name, args, results).await?;
     plain.stop().await
 }
 
