@@ -197,20 +197,22 @@ ensure_sysbench() {
     hash -r
 }
 
-# The real etcd and etcdctl, which the tests compare the store with.
+# The real etcd and etcdctl, which the tests compare the store with and which the doctor looks at; and openssl, with which
+# they make certificates.
 ensure_peers() {
     local -a missing=()
     have etcd || missing+=(etcd-server)
     have etcdctl || missing+=(etcd-client)
+    have openssl || missing+=(openssl)
     ((${#missing[@]} > 0)) || return 0
     peers_on_path
-    have etcd && have etcdctl && return
-    step "unpacking ${missing[*]}, which tests compare the store with"
-    need_apt "etcd or etcdctl" etcd-server etcd-client
+    have etcd && have etcdctl && have openssl && return
+    step "unpacking ${missing[*]}, which tests use"
+    need_apt "etcd, etcdctl or openssl" etcd-server etcd-client openssl
     unpack_packages "${missing[@]}"
     hash -r
-    if ! have etcd || ! have etcdctl; then
-        die "${missing[*]} did not bring etcd and etcdctl"
+    if ! have etcd || ! have etcdctl || ! have openssl; then
+        die "${missing[*]} did not bring etcd, etcdctl and openssl"
     fi
 }
 

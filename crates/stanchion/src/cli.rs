@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, apiserver, completions, crd, databases, db, down, explain, node, part, rehearse, store, up,
-    version,
+    agent, apiserver, completions, crd, databases, db, doctor, down, explain, node, part, rehearse, store,
+    up, version,
 };
 use crate::output::Format;
 
@@ -59,6 +59,8 @@ pub(crate) enum Command {
     /// Look at databases, and change who writes.
     #[command(subcommand)]
     Db(db::Command),
+    /// Find what takes databases and clusters down, and say how it is known.
+    Doctor(Box<doctor::Arguments>),
     /// Do harm on purpose, and see what a client sees of it.
     #[command(subcommand)]
     Rehearse(rehearse::Command),

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod crd;
 pub(crate) mod databases;
 pub(crate) mod db;
+pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod explain;
 pub(crate) mod files;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Db(command) => db::run(&command, cli.output),
         Command::Rehearse(command) => rehearse::run(&command, cli.output),
         Command::Agent(command) => agent::run(&command),
+        Command::Doctor(arguments) => doctor::run(&arguments, cli.output),
         Command::Crd(arguments) => crd::run(&arguments),
         Command::Explain(command) => explain::run(&command, cli.output),
         Command::Store(command) => store::run(command, cli.output),

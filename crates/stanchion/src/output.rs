@@ -65,6 +65,12 @@ fn yaml(value: &serde_json::Value) -> String {
     fields.iter().fold(String::new(), |text, (name, value)| text + &format!("{name}: {value}\n"))
 }
 
+/// Adds a line to a text.
+pub(crate) fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    use std::fmt::Write as _;
+    writeln!(text, "{line}").expect("a String takes all that is written");
+}
+
 /// Prints text as it is.
 pub(crate) fn text(text: &str) {
     print!("{text}");

@@ -1,0 +1,66 @@
+//! What a check is.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::facts::Facts;
+use crate::finding::Findings;
+use crate::need::Need;
+use crate::severity::Severity;
+
+/// What a check looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// Certificates.
+    Certs,
+    /// etcd.
+    Etcd,
+}
+
+impl Group {
+    /// Returns the name that people see; ids of checks begin with it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Certs => "certs",
+            Self::Etcd => "etcd",
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Looks for one thing that may be wrong.
+#[derive(Debug)]
+pub struct Check {
+    /// Its name for ever: `etcd/space`.
+    pub id: &'static str,
+    /// What it looks at.
+    pub group: Group,
+    /// The gravest that it reports.
+    pub severity: Severity,
+    /// What it looks for, in a few words.
+    pub title: &'static str,
+    /// What it means, in two sentences.
+    pub meaning: &'static str,
+    /// The documentation behind it.
+    pub basis: &'static [&'static str],
+    /// What it has to know.
+    pub needs: &'static [Need],
+    /// What `stanchion doctor fix` does about it.
+    pub fix: Option<&'static str>,
+    pub(crate) run: fn(&Facts, &mut Findings),
+}
+
+impl Check {
+    /// Returns how long reading what it needs may take.
+    pub fn deadline(&self) -> Duration {
+        self.needs.iter().map(|need| need.deadline()).max().unwrap_or_default()
+    }
+}
