@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 
 /// The files of a cluster's certificates.
 #[derive(Clone, Debug)]
@@ -17,13 +17,15 @@ pub(super) struct Certificates {
 impl Certificates {
     /// Makes them in a directory.
     pub(super) fn make(dir: &Path) -> Result<Self> {
+        // Servers work in directories of their own.
+        let dir = fs::canonicalize(dir)?;
         let key = KeyPair::generate()?;
-        let mut params = CertificateParams::new(vec!["authority".to_owned()])?;
+        let mut params = named("authority")?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = params.self_signed(&key)?;
         let issuer = Issuer::new(params, key);
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(vec!["server".to_owned()])?.signed_by(&key, &issuer)?;
+        let certificate = named("server")?.signed_by(&key, &issuer)?;
         let write = |name: &str, text: String| {
             let path = dir.join(name);
             fs::write(&path, text).map(|()| path)
@@ -50,4 +52,12 @@ impl Certificates {
             ", MASTER_SSL = 1, MASTER_SSL_CA = '{authority}', MASTER_SSL_CERT = '{certificate}', MASTER_SSL_KEY = '{key}'"
         )
     }
+}
+
+/// Whoever has the name of its issuer would be taken for its own authority.
+fn named(name: &str) -> Result<CertificateParams> {
+    let mut params = CertificateParams::new(vec![name.to_owned()])?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok(params)
 }
