@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use crate::report::{doctor, found};
-use crate::support::command::run;
-use crate::support::server::folder;
+use crate::support::command::{run, spawn};
+use crate::support::server::{folder, lasting_port};
+use crate::support::wait_for;
 
 /// Runs openssl in a directory.
 async fn openssl(directory: &Path, words: &str) {
@@ -46,4 +47,26 @@ async fn files_that_end_and_that_do_not() {
             .as_str()
             .is_some_and(|name| name.ends_with("ends-tomorrow.crt"))
     );
+}
+
+#[tokio::test]
+async fn what_a_server_shows() {
+    let folder = folder();
+    make(folder.path(), "127.0.0.1", 3).await;
+    let server = format!("127.0.0.1:{}", lasting_port());
+    let mut command = tokio::process::Command::new("openssl");
+    let words = format!("s_server -quiet -accept {server} -cert 127.0.0.1.crt -key 127.0.0.1.key");
+    command.current_dir(folder.path()).args(words.split_whitespace()).kill_on_drop(true);
+    let _server = spawn(command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()));
+    let report = wait_for("the server shows its certificate", async || {
+        let (outcome, report) = doctor(&["--tls-server", &server]).await;
+        (outcome.code == Some(1)).then_some(report)
+    })
+    .await;
+    // It ends soon, and names no address that clients would accept.
+    assert_eq!(found(&report, "critical"), ["certs/expiry", "certs/names"], "{report:#}");
+    assert_eq!(report["findings"][0]["subject"]["name"], server.as_str());
+    let (outcome, report) = doctor(&["--tls-server", "127.0.0.1:1"]).await;
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    assert!(report["notRun"].to_string().contains("cannot connect"), "{report:#}");
 }
