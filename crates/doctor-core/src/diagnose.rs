@@ -90,7 +90,13 @@ fn lacking(facts: &Facts, need: Need) -> Option<(Need, String, bool)> {
     match facts.readings.get(&need) {
         Some(Reading::Read { .. } | Reading::Partly { .. }) => None,
         Some(Reading::Failed { source, why }) => Some((need, format!("{source}: {why}"), false)),
-        None => Some((need, format!("not asked for; {}", need.asked_with()), true)),
+        None => {
+            let why = need.asked_with().map_or_else(
+                || "nothing reads this yet".to_owned(),
+                |option| format!("not asked for; {option}"),
+            );
+            Some((need, why, true))
+        }
     }
 }
 

@@ -41,17 +41,15 @@ impl Need {
         }
     }
 
-    /// Returns which option gives the source of it.
-    pub fn asked_with(self) -> &'static str {
+    /// Returns which option gives the source of it; none while nothing reads it.
+    pub fn asked_with(self) -> Option<&'static str> {
         match self {
-            Self::EtcdStatus
-            | Self::EtcdAlarms
-            | Self::EtcdMetrics
-            | Self::EtcdKeyspace
-            | Self::EtcdGrowth => "--etcd-endpoints",
-            Self::EtcdSettings => "--etcd-pid, or --kubeconfig of a cluster whose etcd runs as a static Pod",
-            Self::EtcdSnapshots => "--etcd-snapshot-dir",
-            Self::Certificates => "--cert-dir, --tls-server",
+            Self::EtcdStatus | Self::EtcdAlarms | Self::EtcdMetrics | Self::EtcdKeyspace => {
+                Some("--etcd-endpoints")
+            }
+            Self::EtcdSnapshots => Some("--etcd-snapshot-dir"),
+            Self::Certificates => Some("--cert-dir, --tls-server"),
+            Self::EtcdGrowth | Self::EtcdSettings => None,
         }
     }
 

@@ -216,18 +216,19 @@ impl Member {
         if self.name.is_empty() { format!("{:x}", self.id) } else { self.name.clone() }
     }
 
-    /// Returns how large the database may become.
+    /// Returns how large the database may become; none if neither its status nor its metrics could tell.
     ///
     /// A status of 0 says nothing: members before 3.6 have no such field, and 3.6.0 to 3.6.5 leave it out where the quota
     /// is the default.
-    pub fn limit(&self) -> Limit {
+    pub fn limit(&self) -> Option<Limit> {
         let said = self.status.as_ref().and_then(|status| status.quota).filter(|quota| *quota > 0);
-        let measured = || self.metrics.as_ref().and_then(|metrics| metrics.quota).filter(|quota| *quota > 0);
-        match (said, measured()) {
-            (Some(bytes), _) => Limit { bytes, basis: LimitBasis::Status },
-            (None, Some(bytes)) => Limit { bytes, basis: LimitBasis::Metric },
-            (None, None) => Limit { bytes: DEFAULT_QUOTA, basis: LimitBasis::Default },
+        if let Some(bytes) = said {
+            return Some(Limit { bytes, basis: LimitBasis::Status });
         }
+        Some(match self.metrics.as_ref()?.quota.filter(|quota| *quota > 0) {
+            Some(bytes) => Limit { bytes, basis: LimitBasis::Metric },
+            None => Limit { bytes: DEFAULT_QUOTA, basis: LimitBasis::Default },
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -89,7 +90,10 @@ fn config(tls: &Tls) -> Result<ClientConfig, HttpError> {
     for certificate in CertificateDer::pem_file_iter(&tls.ca).map_err(HttpError::Pem)? {
         roots.add(certificate.map_err(HttpError::Pem)?).map_err(HttpError::Tls)?;
     }
-    let builder = ClientConfig::builder().with_root_certificates(roots);
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(HttpError::Tls)?
+        .with_root_certificates(roots);
     let Some(client) = &tls.client else { return Ok(builder.with_no_client_auth()) };
     let chain = CertificateDer::pem_file_iter(&client.certificate).map_err(HttpError::Pem)?;
     let chain = chain.collect::<Result<Vec<_>, _>>().map_err(HttpError::Pem)?;

@@ -188,7 +188,11 @@ impl Etcd {
     async fn disarm(&self, endpoint: &Endpoint, members: &[u64]) -> Result<String, RepairError> {
         let facts = self.calm().await?;
         for (member, status) in facts.etcd.reached() {
-            let limit = member.limit();
+            let Some(limit) = member.limit() else {
+                return Err(RepairError::Unwell {
+                    why: format!("the quota of {} cannot be read", member.label()),
+                });
+            };
             if status.size > limit.bytes / ROOM.1 * ROOM.0 {
                 let (size, quota) = (Bytes(status.size), Bytes(limit.bytes));
                 return Err(RepairError::NoRoom { name: member.label(), size, quota });

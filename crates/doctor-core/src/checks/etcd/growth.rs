@@ -25,7 +25,7 @@ pub(crate) const CHECK: Check = Check {
     meaning: "What is in use grows so fast that the quota is reached soon. Defragmentation does not help, for it gives back \
               only what is free.",
     basis: &["https://etcd.io/docs/v3.6/op-guide/maintenance/#space-quota"],
-    needs: &[Need::EtcdStatus, Need::EtcdGrowth],
+    needs: &[Need::EtcdStatus, Need::EtcdMetrics, Need::EtcdGrowth],
     fix: None,
     run,
 };
@@ -34,7 +34,7 @@ fn run(facts: &Facts, findings: &mut Findings) {
     for (member, status) in facts.etcd.reached() {
         let Some(growth) = member.growth.filter(|growth| growth.over >= SHORTEST) else { continue };
         let grown = u64::try_from(growth.bytes).unwrap_or(0);
-        let limit = member.limit();
+        let Some(limit) = member.limit() else { continue };
         let left = limit.bytes.saturating_sub(status.in_use);
         let Some(until) = until_full(left, grown, growth.over) else { continue };
         let severity = match until {

@@ -21,14 +21,14 @@ pub(crate) const CHECK: Check = Check {
     meaning: "A member whose file reaches its quota raises an alarm, and the whole cluster refuses to write. The file counts \
               with what is free in it, which only defragmentation gives back.",
     basis: &["https://etcd.io/docs/v3.6/op-guide/maintenance/#space-quota"],
-    needs: &[Need::EtcdStatus],
+    needs: &[Need::EtcdStatus, Need::EtcdMetrics],
     fix: Some("compacts what is no longer needed and defragments member by member, the leader last"),
     run,
 };
 
 fn run(facts: &Facts, findings: &mut Findings) {
     for (member, status) in facts.etcd.reached() {
-        let limit = member.limit();
+        let Some(limit) = member.limit() else { continue };
         let used = share(status.size, limit.bytes);
         let severity = match used {
             used if used >= CRITICAL => Severity::Critical,

@@ -153,10 +153,11 @@ async fn carry_out(arguments: &Arguments, plan: &EtcdPlan) -> Result<(), Failure
         )
         .await;
     repaired.map_err(|error| {
-        let left = if plan.is_full && finished < plan.steps.len() {
-            "the alarm is still raised and writes are refused, unless a step above took it back"
-        } else {
-            "the cluster takes writes as before"
+        let is_disarmed = plan.steps[..finished].iter().any(|step| matches!(step, EtcdStep::Disarm { .. }));
+        let left = match (plan.is_full, is_disarmed) {
+            (true, false) => "the alarm is still raised and writes are refused",
+            (true, true) => "the alarm is taken back, but no write has proved it",
+            (false, _) => "the cluster takes writes as before",
         };
         let at = at.max(finished.min(plan.steps.len() - 1));
         let error = anyhow::Error::new(error).context(format!(
@@ -166,7 +167,7 @@ async fn carry_out(arguments: &Arguments, plan: &EtcdPlan) -> Result<(), Failure
             what(at)
         ));
         Failure::new(Exit::Failure, error)
-            .hint("see to what is wrong, and run the same again: steps that are done do no harm twice")
+            .hint("see to what is wrong, and run the same again with another --snapshot-to: steps that are done do no harm twice")
     })
 }
 
