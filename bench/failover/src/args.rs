@@ -20,7 +20,7 @@ use crate::case::Case;
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Args {
-    /// Our program; without it only the peers are measured. Its throughput is measured if that of plain is
+    /// Our program; without it only the peers are measured. Its throughput is measured if that of plain is, in turns with it
     #[arg(long, value_name = "PATH")]
     pub(crate) stanchion: Option<PathBuf>,
 

@@ -1,7 +1,8 @@
 //! The peer for the throughput: MariaDB with two semi-synchronous replicas, set up by hand, nobody watching.
 //!
 //! Settings are what ours has by default: each commit is on disk, and with one replica at least, before it is acknowledged;
-//! as many threads apply. Ours encrypt what they replicate; this does if it is told to. Each server has a control group, as a Pod has, where this machine has them.
+//! as many threads apply. Ours encrypt what they replicate; this does if it is told to. Each server has control groups of
+//! the weight that a Pod of ours has, where this machine has them.
 
 mod certificates;
 mod group;
@@ -46,7 +47,7 @@ struct Server {
     process: Running,
     dir: PathBuf,
     address: SocketAddr,
-    _group: Option<Group>,
+    _groups: Option<[Group; 2]>,
 }
 
 impl Plain {
@@ -133,8 +134,8 @@ impl Server {
         let mut command = Command::new("mariadbd");
         command.arg(format!("--defaults-file={}", file.display()));
         let process = Running::start(command, dir.join("mariadbd.log"))?;
-        let group = all.map(|all| all.of(number, process.id())).transpose()?;
-        let mut server = Self { process, dir: dir.to_owned(), address, _group: group };
+        let groups = all.map(|all| all.of(number, process.id())).transpose()?;
+        let mut server = Self { process, dir: dir.to_owned(), address, _groups: groups };
         while server.sql("SELECT 1;").await.is_err() {
             server.process.wait().await.context("mariadbd")?;
         }

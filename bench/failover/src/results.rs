@@ -37,6 +37,7 @@ struct Round {
 #[derive(Debug, Serialize)]
 struct Rate {
     subject: &'static str,
+    turn: usize,
     throughput: Throughput,
 }
 
@@ -73,8 +74,8 @@ impl Results {
         self.rounds.push(Round { subject, case, load: load.name(), summary });
     }
 
-    pub(crate) fn add_throughput(&mut self, subject: &'static str, throughput: Throughput) {
-        self.throughput.push(Rate { subject, throughput });
+    pub(crate) fn add_throughput(&mut self, subject: &'static str, turn: usize, throughput: Throughput) {
+        self.throughput.push(Rate { subject, turn, throughput });
     }
 
     pub(crate) fn add_broken(&mut self, what: String) {
@@ -124,12 +125,41 @@ impl Results {
         self.rounds.chunk_by(|one, other| key(one) == key(other)).filter_map(of).collect()
     }
 
-    /// Returns the median of transactions per second of each subject.
-    fn rates(&self) -> Vec<(&'static str, f64)> {
-        let of = |rates: &[Rate]| {
-            let values: Vec<f64> = rates.iter().map(|rate| rate.throughput.transactions).collect();
-            Some((rates.first()?.subject, median(&values)?))
+    /// Returns transactions per second of each subject, by turn.
+    fn rates(&self) -> Vec<Rates> {
+        let mut all: Vec<Rates> = Vec::new();
+        for Rate { subject, turn, throughput } in &self.throughput {
+            let measured = (*turn, throughput.transactions);
+            match all.iter_mut().find(|rates| rates.subject == *subject) {
+                Some(rates) => rates.turns.push(measured),
+                None => all.push(Rates { subject, turns: vec![measured] }),
+            }
+        }
+        all
+    }
+}
+
+/// Transactions per second of a subject.
+#[derive(Debug)]
+struct Rates {
+    subject: &'static str,
+    /// By the number of the turn.
+    turns: Vec<(usize, f64)>,
+}
+
+impl Rates {
+    fn median(&self) -> f64 {
+        median(&self.turns.iter().map(|(_, rate)| *rate).collect::<Vec<_>>()).unwrap_or_default()
+    }
+
+    /// Returns what `ours` reached of this, turn by turn: the least, the median and the most.
+    fn reached_by(&self, ours: &Self) -> Option<[f64; 3]> {
+        let of = |(turn, rate): &(usize, f64)| {
+            let other = ours.turns.iter().find(|(other, _)| other == turn)?;
+            Some(other.1 / rate)
         };
-        self.throughput.chunk_by(|one, other| one.subject == other.subject).filter_map(of).collect()
+        let mut ratios: Vec<f64> = self.turns.iter().filter_map(of).collect();
+        ratios.sort_by(f64::total_cmp);
+        Some([*ratios.first()?, median(&ratios)?, *ratios.last()?])
     }
 }

@@ -24,13 +24,25 @@ const PREPARE_LIMIT: Duration = Duration::from_mins(2);
 /// Tables that have just been filled are written to for a moment before they are measured.
 const WARM_UP: Duration = Duration::from_secs(3);
 
+/// Measures the failovers, one subject after the other, then the throughput, all subjects in turns.
 pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
+    if !args.cases.is_empty() {
+        failovers(args, results).await?;
+    }
+    if args.measures_throughput() {
+        for turn in 1..=args.rounds.get() {
+            throughput(args, turn, results).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn failovers(args: &Args, results: &mut Results) -> Result<()> {
     for peer in &args.peers {
         match peer {
             Peer::Patroni => patroni(args, &DEFAULTS, results).await?,
             Peer::PatroniFastest => patroni(args, &FASTEST, results).await?,
-            Peer::Plain => plain(args, PLAIN, false, results).await?,
-            Peer::PlainEncrypted => plain(args, PLAIN_ENCRYPTED, true, results).await?,
+            Peer::Plain | Peer::PlainEncrypted => {}
         }
     }
     let Some(program) = &args.stanchion else { return Ok(()) };
@@ -42,13 +54,27 @@ pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
         let summary = Box::pin(round::run(&mut ours, case, load, args)).await.context(what)?;
         results.add(OURS, case, load, summary);
     }
-    if args.measures_throughput() {
-        ours.healthy(HEALTHY_LIMIT).await?;
-        let direct = ours.direct().await?;
-        measure(Sysbench::new(ours.driver(), &direct, args.size())?, OURS, args, results).await?;
-        measure(Sysbench::new(ours.driver(), ours.access(), args.size())?, OURS_SERVICE, args, results)
-            .await?;
+    ours.stop().await
+}
+
+/// Measures every subject once, each alone on this machine and made anew: what the machine gives changes within minutes, so
+/// that only what stands in one turn can be compared.
+async fn throughput(args: &Args, turn: usize, results: &mut Results) -> Result<()> {
+    for peer in &args.peers {
+        match peer {
+            Peer::Patroni | Peer::PatroniFastest => {}
+            Peer::Plain => plain(args, PLAIN, false, turn, results).await?,
+            Peer::PlainEncrypted => plain(args, PLAIN_ENCRYPTED, true, turn, results).await?,
+        }
     }
+    let Some(program) = &args.stanchion else { return Ok(()) };
+    let dir = directory(args)?;
+    let mut ours = Box::pin(Ours::start(program, dir.path(), args.spec.as_ref())).await?;
+    ours.healthy(HEALTHY_LIMIT).await?;
+    let direct = ours.direct().await?;
+    measure(Sysbench::new(ours.driver(), &direct, args.size())?, OURS, args, turn, results).await?;
+    let service = Sysbench::new(ours.driver(), ours.access(), args.size())?;
+    measure(service, OURS_SERVICE, args, turn, results).await?;
     ours.stop().await
 }
 
@@ -96,22 +122,30 @@ fn plan(name: &str, args: &Args, count: usize) -> Vec<(Case, Load, String)> {
     all
 }
 
-async fn plain(args: &Args, name: &'static str, encrypted: bool, results: &mut Results) -> Result<()> {
+async fn plain(
+    args: &Args,
+    name: &'static str,
+    encrypted: bool,
+    turn: usize,
+    results: &mut Results,
+) -> Result<()> {
     let dir = directory(args)?;
-    progress(&format!("{name}: start"));
     let plain = Box::pin(Plain::start(dir.path(), encrypted)).await?;
-    measure(plain.load(args.size())?, name, args, results).await?;
+    measure(plain.load(args.size())?, name, args, turn, results).await?;
     plain.stop().await
 }
 
-async fn measure(sysbench: Sysbench, name: &'static str, args: &Args, results: &mut Results) -> Result<()> {
-    sysbench.cleanup(PREPARE_LIMIT).await?;
+async fn measure(
+    sysbench: Sysbench,
+    name: &'static str,
+    args: &Args,
+    turn: usize,
+    results: &mut Results,
+) -> Result<()> {
+    progress(&format!("{name}: throughput, {turn} of {}", args.rounds));
     sysbench.prepare(PREPARE_LIMIT).await?;
     sysbench.measure(WARM_UP).await?;
-    for number in 1..=args.rounds.get() {
-        progress(&format!("{name}: throughput, {number} of {}", args.rounds));
-        results.add_throughput(name, sysbench.measure(args.seconds).await?);
-    }
+    results.add_throughput(name, turn, sysbench.measure(args.seconds).await?);
     sysbench.cleanup(PREPARE_LIMIT).await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! Control groups for servers, as Pods have them: the kernel then shares processors among servers and not among threads,
-//! of which a primary has more than its replicas.
+//! Control groups for servers, as Pods have them: as deep, and with the weight that a Pod of ours gets for the processors it
+//! asks for by default. The kernel then shares processors among servers and not among threads, of which a primary has more
+//! than its replicas; and what a small weight costs is not taken for what ours costs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,9 @@ use anyhow::{Context, Result};
 
 /// Where control groups are, in their second version and in their first.
 const ROOT: &str = "/sys/fs/cgroup";
+/// What the kernel gets for 100m of a processor, in the first version (1024 for each) and in the second (1 to 10000).
+const SHARES: (&str, &str) = ("cpu.shares", "102");
+const WEIGHT: (&str, &str) = ("cpu.weight", "4");
 /// A group can be removed a moment after its last process has ended.
 const REMOVAL: Duration = Duration::from_secs(2);
 
@@ -27,25 +31,43 @@ impl Group {
             Err(_) => root.join("cpu"),
         };
         let path = root.join(format!("bench-plain-{}", std::process::id()));
-        fs::create_dir(&path).ok()?;
-        let group = Self(path);
-        let control = group.0.join("cgroup.subtree_control");
-        // The first version has no such file, and passes on all it has.
-        if control.exists() {
-            fs::write(control, "+cpu").ok()?;
-        }
+        let group = Self::create(path).ok()?;
+        group.share().ok()?;
         Some(group)
     }
 
-    /// Makes one of them for a server's process.
-    pub(super) fn of(&self, number: usize, process: u32) -> Result<Self> {
-        let path = self.0.join(number.to_string());
+    fn create(path: PathBuf) -> Result<Self> {
         fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        let group = Self(path);
-        let members = group.0.join("cgroup.procs");
+        Ok(Self(path))
+    }
+
+    /// Lets groups in this one have processors of their own. The first version has no such file, and passes on all it has.
+    fn share(&self) -> Result<()> {
+        let control = self.0.join("cgroup.subtree_control");
+        if control.exists() {
+            fs::write(&control, "+cpu").with_context(|| format!("cannot write to {}", control.display()))?;
+        }
+        Ok(())
+    }
+
+    fn weigh(&self) -> Result<()> {
+        let (name, value) = if self.0.join(SHARES.0).exists() { SHARES } else { WEIGHT };
+        let file = self.0.join(name);
+        fs::write(&file, value).with_context(|| format!("cannot write to {}", file.display()))
+    }
+
+    /// Makes those of a Pod with one container in it, for a server's process: what is inside stands first.
+    pub(super) fn of(&self, number: usize, process: u32) -> Result<[Self; 2]> {
+        let pod = Self::create(self.0.join(number.to_string()))?;
+        pod.share()?;
+        let container = Self::create(pod.0.join("server"))?;
+        for group in [&pod, &container] {
+            group.weigh()?;
+        }
+        let members = container.0.join("cgroup.procs");
         fs::write(&members, process.to_string())
             .with_context(|| format!("cannot write to {}", members.display()))?;
-        Ok(group)
+        Ok([container, pod])
     }
 }
 

@@ -1,6 +1,6 @@
 //! The results as tables in markdown.
 
-use super::Line;
+use super::{Line, Rates};
 
 /// Whom the others are compared with.
 const OURS: &str = "stanchion";
@@ -53,19 +53,21 @@ fn cells(line: &Line) -> (String, String) {
     )
 }
 
-/// Lays out transactions per second, and their ratio to ours.
-pub(super) fn rates(rates: &[(&'static str, f64)]) -> String {
+/// Lays out transactions per second, and what ours reached of them in the same turns.
+pub(super) fn rates(rates: &[Rates]) -> String {
     if rates.is_empty() {
         return String::new();
     }
-    let ours = rates.iter().find(|(name, _)| *name == OURS).map(|(_, rate)| *rate);
-    let mut text =
-        "\n### Throughput of oltp_write_only\n\n| subject | transactions/s, median | stanchion to it \
-                    |\n|:--|--:|--:|\n"
-            .to_owned();
-    for (name, rate) in rates {
-        let ratio = ours.map_or_else(String::new, |ours| format!("{:.2}", ours / rate));
-        text.extend(["| ", name, &format!(" | {rate:.0} | {ratio} |\n")]);
+    let ours = rates.iter().find(|rates| rates.subject == OURS);
+    let mut text = "\n### Throughput of oltp_write_only\n\n| subject | turns | transactions/s, median | stanchion to it, \
+                    median of the turns (from, to) |\n|:--|--:|--:|--:|\n"
+        .to_owned();
+    for of in rates {
+        let ratio = ours.and_then(|ours| of.reached_by(ours));
+        let ratio = ratio
+            .map_or_else(String::new, |[least, median, most]| format!("{median:.2} ({least:.2}, {most:.2})"));
+        let (subject, turns, rate) = (of.subject, of.turns.len(), of.median());
+        text.extend(["| ", subject, &format!(" | {turns} | {rate:.0} | {ratio} |\n")]);
     }
     text
 }
@@ -118,8 +120,11 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_compared_with_ours() {
-        let text = rates(&[("plain", 2_000.0), (OURS, 1_900.0)]);
-        assert!(text.ends_with("| plain | 2000 | 0.95 |\n| stanchion | 1900 | 1.00 |\n"), "{text}");
+    fn ours_is_compared_with_what_was_measured_in_the_same_turn() {
+        let of = |subject, turns: &[(usize, f64)]| Rates { subject, turns: turns.to_vec() };
+        let plain = of("plain", &[(1, 2_000.0), (2, 1_000.0), (3, 1_500.0)]);
+        let text = rates(&[plain, of(OURS, &[(1, 1_900.0), (2, 990.0), (3, 1_455.0)])]);
+        let end = "| plain | 3 | 1500 | 0.97 (0.95, 0.99) |\n| stanchion | 3 | 1455 | 1.00 (1.00, 1.00) |\n";
+        assert!(text.ends_with(end), "{text}");
     }
 }
