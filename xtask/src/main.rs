@@ -7,6 +7,7 @@
 
 mod facts;
 mod output;
+mod pages;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ Commands:
           workspace inheritance, links, whitespace, shell scripts
   facts <definitions.json> <k8s-pb sources>
           Print the table of facts about the built-in kinds; scripts/facts.sh fetches what it reads
+  checks  Write docs/checks, a page for each check of the doctor, from the checks themselves
   help    Print this";
 
 const FOUND: u8 = 1;
@@ -31,6 +33,7 @@ const FAILED: u8 = 2;
 enum Command {
     Tidy,
     Facts { definitions: PathBuf, messages: PathBuf },
+    Checks,
     Help,
 }
 
@@ -43,6 +46,7 @@ impl Command {
             }
             [only] => match only.as_str() {
                 "tidy" => Some(Self::Tidy),
+                "checks" => Some(Self::Checks),
                 "help" | "--help" | "-h" => Some(Self::Help),
                 _ => None,
             },
@@ -70,6 +74,10 @@ fn run(args: &[String]) -> Result<ExitCode> {
             output::text(facts::table(&definitions, &messages)?);
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Checks) => {
+            pages::write()?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Help) => {
             output::line(USAGE);
             Ok(ExitCode::SUCCESS)
@@ -93,6 +101,7 @@ mod tests {
     #[test]
     fn only_one_known_word_is_a_command() {
         assert_eq!(parse(&["tidy"]), Some(Command::Tidy));
+        assert_eq!(parse(&["checks"]), Some(Command::Checks));
         assert_eq!(parse(&["--help"]), Some(Command::Help));
         assert_eq!(parse(&[]), None);
         assert_eq!(parse(&["tydi"]), None);

@@ -1,14 +1,15 @@
 //! The command line.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
+use stanchion_bench_kit::cluster::Cluster;
 use stanchion_bench_kit::output::Format;
 use stanchion_bench_kit::program::seconds;
+use stanchion_bench_kit::size::Size;
 
 /// Measures a whole cluster of Kubernetes.
 ///
@@ -92,27 +93,17 @@ impl Ask {
     }
 }
 
-/// How large a cluster is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Size {
-    pub(crate) nodes: usize,
-    pub(crate) pods: usize,
-}
-
-impl FromStr for Size {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let (nodes, pods) = text.split_once(':').context("a size is NODES:PODS")?;
-        let size = Self { nodes: nodes.parse()?, pods: pods.parse()? };
-        ensure!(size.nodes > 0 && size.pods > 0, "there is nothing to measure");
-        Ok(size)
-    }
-}
-
 impl Args {
     pub(crate) fn wants(&self, case: Case) -> bool {
         self.only.contains(&case)
+    }
+
+    /// Starts a cluster with simulated Nodes, or finds the one to measure.
+    pub(crate) async fn cluster(&self, dir: &Path, nodes: usize) -> Result<Cluster> {
+        match &self.kubeconfig {
+            Some(kubeconfig) => Cluster::running(kubeconfig),
+            None => Cluster::start(&self.stanchion, dir, nodes).await,
+        }
     }
 
     /// Returns in words what is measured.

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use http::Method;
 use stanchion_bench_kit::client::Call;
+use stanchion_bench_kit::progress;
 use stanchion_bench_kit::report::{Figure, Report};
 use stanchion_bench_kit::stats::as_f64;
 use tokio::time::sleep;
 
-use crate::args::{Args, Ask, Size};
+use crate::args::{Args, Ask};
 use crate::figures::{ALL_BOUND, ALL_BOUND_OTHERWISE, ALL_READY, BOUND_CPU, BOUND_RATE, NODES_READY, PEAK};
-use crate::home::{self, Cluster};
 use crate::objects::{self, NAMESPACE};
-use crate::progress;
+use stanchion_bench_kit::size::Size;
 
 /// What the reference was measured with.
 const REFERENCE: (Size, Ask) = (Size { nodes: 1000, pods: 5000 }, Ask::Plain);
@@ -25,8 +25,8 @@ pub(crate) async fn run(args: &Args, dir: &Path, ask: Ask, size: Size, report: &
     let Size { nodes, pods } = size;
     let group = format!("{nodes} Nodes, {pods} Pods");
     let case = ask.name();
-    let cluster = Cluster::start(args, dir, nodes).await?;
-    let mut connection = home::connect(&cluster).await?;
+    let cluster = args.cluster(dir, nodes).await?;
+    let mut connection = cluster.connect().await?;
     progress::nodes(&mut connection, nodes, args.deadline).await?;
     if let Some((_, age)) = cluster.times() {
         report.add(&group, "all cases", NODES_READY, age.as_secs_f64());

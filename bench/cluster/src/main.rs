@@ -4,15 +4,13 @@
 //! main ─ suite ─┬─ bound:   a Deployment is applied, until all of its Pods are bound, and Ready
 //!               ├─ rest:    processor time and memory while nothing happens
 //!               └─ started: from the start of the process to a Ready Pod
-//!                  └─ home: `stanchion up`, or a cluster that runs already
+//!                  └─ `stanchion up`, or a cluster that runs already
 //! ```
 
 mod args;
 mod bound;
 mod figures;
-mod home;
 mod objects;
-mod progress;
 mod setting;
 mod started;
 mod suite;

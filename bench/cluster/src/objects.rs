@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::args::{Ask, Size};
+use crate::args::Ask;
+use stanchion_bench_kit::size::Size;
 
 /// The namespace of everything.
 pub(crate) const NAMESPACE: &str = "bench";

@@ -13,15 +13,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::args::Args;
 use crate::figures::{ANSWERS, POD_READY};
-use crate::home::{self, Cluster};
 use crate::objects;
 
 const GROUP: &str = "Start";
 const PODS: &str = "/api/v1/namespaces/default/pods";
 
 pub(crate) async fn run(args: &Args, dir: &Path, report: &mut Report) -> Result<()> {
-    let cluster = Cluster::start(args, dir, 0).await?;
-    let mut connection = home::connect(&cluster).await?;
+    let cluster = args.cluster(dir, 0).await?;
+    let mut connection = cluster.connect().await?;
     let deadline = Instant::now() + args.deadline;
     // The namespace and its service account come from the cluster's own parts.
     while connection.send(Call::new(Method::POST, PODS, objects::pod())).await.is_err() {

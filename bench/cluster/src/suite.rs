@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep};
 
 use crate::args::{Args, Case};
 use crate::figures::{REST_MEMORY, REST_MEMORY_OTHERWISE, REST_SHARE};
-use crate::home::Cluster;
 use crate::{bound, started};
 
 pub(crate) async fn run(args: &Args, dir: &Path, report: &mut Report) -> Result<()> {
@@ -51,7 +50,7 @@ pub(crate) async fn run(args: &Args, dir: &Path, report: &mut Report) -> Result<
 
 /// Looks at a cluster in which nothing happens.
 async fn rest(args: &Args, dir: &Path, nodes: usize, report: &mut Report) -> Result<()> {
-    let cluster = Cluster::start(args, dir, nodes).await?;
+    let cluster = args.cluster(dir, nodes).await?;
     sleep(args.settle).await;
     let process = cluster.process();
     let (before, started) = (process.cpu()?, Instant::now());

@@ -14,18 +14,60 @@ use crate::severity::Severity;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
+    /// Versions of the API.
+    Api,
+    /// Disruption budgets.
+    Budgets,
     /// Certificates.
     Certs,
+    /// Names.
+    Dns,
     /// etcd.
     Etcd,
+    /// What takes findings back.
+    Exemptions,
+    /// Ways into the cluster.
+    Ingress,
+    /// Jobs and CronJobs.
+    Jobs,
+    /// Nodes.
+    Nodes,
+    /// Pods and their containers.
+    Pods,
+    /// Prometheus.
+    Prometheus,
+    /// Releases of Helm.
+    Releases,
+    /// How Pods get their nodes.
+    Scheduling,
+    /// Services.
+    Services,
+    /// Volumes.
+    Volumes,
+    /// Deployments, StatefulSets and DaemonSets.
+    Workloads,
 }
 
 impl Group {
     /// Returns the name that people see; ids of checks begin with it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Api => "api",
+            Self::Budgets => "budgets",
             Self::Certs => "certs",
+            Self::Dns => "dns",
             Self::Etcd => "etcd",
+            Self::Exemptions => "exemptions",
+            Self::Ingress => "ingress",
+            Self::Jobs => "jobs",
+            Self::Nodes => "nodes",
+            Self::Pods => "pods",
+            Self::Prometheus => "prometheus",
+            Self::Releases => "releases",
+            Self::Scheduling => "scheduling",
+            Self::Services => "services",
+            Self::Volumes => "volumes",
+            Self::Workloads => "workloads",
         }
     }
 }

@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
+use crate::baseline::Since;
 use crate::check::Check;
+use crate::exemption::Exempted;
 use crate::facts::Facts;
 use crate::finding::{Finding, Findings};
 use crate::need::{Need, Reading};
@@ -20,7 +22,7 @@ pub struct NotRun {
     pub need: Need,
     /// Why not.
     pub why: String,
-    /// Whether nobody asked for it, so that nothing is wrong with that.
+    /// Whether nobody asked for it or there is no such thing, so that nothing is wrong with that.
     pub unasked: bool,
 }
 
@@ -46,6 +48,11 @@ pub struct Report {
     pub not_run: Vec<NotRun>,
     /// What is only partly known.
     pub gaps: Vec<Gap>,
+    /// What was found and taken back.
+    pub exempted: Vec<Exempted>,
+    /// How it differs from an earlier one, if it was compared with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
 }
 
 impl Report {
@@ -68,9 +75,11 @@ pub fn diagnose<'a>(facts: &Facts, checks: impl IntoIterator<Item = &'a Check>) 
             report.not_run.push(NotRun { check: check.id, need, why, unasked });
             continue;
         }
-        let mut findings = Findings::new(check.id, check.fix.is_some());
+        let mut findings = Findings::new(check.id, check.fix.is_some(), facts.exemptions.clone());
         (check.run)(facts, &mut findings);
-        report.findings.extend(findings.into_findings());
+        let (findings, exempted) = findings.into_parts();
+        report.findings.extend(findings);
+        report.exempted.extend(exempted);
         report.run.push(check.id);
     }
     for (need, reading) in &facts.readings {
@@ -89,14 +98,9 @@ pub fn diagnose<'a>(facts: &Facts, checks: impl IntoIterator<Item = &'a Check>) 
 fn lacking(facts: &Facts, need: Need) -> Option<(Need, String, bool)> {
     match facts.readings.get(&need) {
         Some(Reading::Read { .. } | Reading::Partly { .. }) => None,
+        Some(Reading::Absent { source, why }) => Some((need, format!("{source}: {why}"), true)),
         Some(Reading::Failed { source, why }) => Some((need, format!("{source}: {why}"), false)),
-        None => {
-            let why = need.asked_with().map_or_else(
-                || "nothing reads this yet".to_owned(),
-                |option| format!("not asked for; {option}"),
-            );
-            Some((need, why, true))
-        }
+        None => Some((need, format!("not asked for; {}", need.asked_with()), true)),
     }
 }
 

@@ -24,6 +24,40 @@ pub enum Need {
     EtcdSnapshots,
     /// Certificates in files, and such that servers show.
     Certificates,
+    /// Which findings are taken back.
+    Exemptions,
+    /// The version of the API server, and namespaces.
+    KubeServer,
+    /// Nodes, and when they were last heard of.
+    KubeNodes,
+    /// Pods.
+    KubePods,
+    /// Deployments with their ReplicaSets, StatefulSets and DaemonSets.
+    KubeWorkloads,
+    /// Jobs and CronJobs.
+    KubeJobs,
+    /// PodDisruptionBudgets.
+    KubeBudgets,
+    /// PriorityClasses and ResourceQuotas.
+    KubePolicies,
+    /// Services and their endpoints.
+    KubeServices,
+    /// Volumes, claims and attachments.
+    KubeVolumes,
+    /// Warnings of late.
+    KubeEvents,
+    /// The releases of Helm.
+    KubeReleases,
+    /// How kubelets are set.
+    KubeKubelets,
+    /// Ingresses and their classes.
+    KubeIngresses,
+    /// What containers said before they ended.
+    KubeLogs,
+    /// Which deprecated versions of the API are asked for.
+    KubeDeprecatedApis,
+    /// What Prometheus keeps.
+    Prometheus,
 }
 
 impl Need {
@@ -38,30 +72,87 @@ impl Need {
             Self::EtcdSettings => "settings of etcd",
             Self::EtcdSnapshots => "snapshots of etcd",
             Self::Certificates => "certificates",
+            Self::Exemptions => "exemptions",
+            Self::KubeServer => "version and namespaces of the cluster",
+            Self::KubeNodes => "nodes",
+            Self::KubePods => "Pods",
+            Self::KubeWorkloads => "workloads",
+            Self::KubeJobs => "Jobs and CronJobs",
+            Self::KubeBudgets => "PodDisruptionBudgets",
+            Self::KubePolicies => "PriorityClasses and ResourceQuotas",
+            Self::KubeServices => "Services and EndpointSlices",
+            Self::KubeVolumes => "volumes, claims and attachments",
+            Self::KubeEvents => "Events",
+            Self::KubeReleases => "releases of Helm",
+            Self::KubeKubelets => "settings of kubelets",
+            Self::KubeIngresses => "Ingresses",
+            Self::KubeLogs => "logs of containers that ended",
+            Self::KubeDeprecatedApis => "deprecated APIs that are asked for",
+            Self::Prometheus => "series of Prometheus",
         }
     }
 
-    /// Returns which option gives the source of it; none while nothing reads it.
-    pub fn asked_with(self) -> Option<&'static str> {
+    /// Returns which option gives the source of it.
+    pub fn asked_with(self) -> &'static str {
         match self {
             Self::EtcdStatus | Self::EtcdAlarms | Self::EtcdMetrics | Self::EtcdKeyspace => {
-                Some("--etcd-endpoints")
+                "--etcd-endpoints"
             }
-            Self::EtcdSnapshots => Some("--etcd-snapshot-dir"),
-            Self::Certificates => Some("--cert-dir, --tls-server"),
-            Self::EtcdGrowth | Self::EtcdSettings => None,
+            Self::EtcdSnapshots => "--etcd-snapshot-dir",
+            Self::Certificates => "--cert-dir, --tls-server, --kubeconfig",
+            Self::Exemptions => "--exemptions",
+            Self::KubeServer
+            | Self::KubeNodes
+            | Self::KubePods
+            | Self::KubeWorkloads
+            | Self::KubeJobs
+            | Self::KubeBudgets
+            | Self::KubePolicies
+            | Self::KubeServices
+            | Self::KubeVolumes
+            | Self::KubeEvents
+            | Self::KubeReleases
+            | Self::KubeKubelets
+            | Self::KubeIngresses
+            | Self::KubeLogs
+            | Self::KubeDeprecatedApis => "--kubeconfig",
+            Self::Prometheus => "--prometheus-url",
+            Self::EtcdGrowth => "--etcd-growth-file, --etcd-growth",
+            Self::EtcdSettings => "--etcd-config, or run where a member runs",
         }
     }
 
     /// Returns how long reading it may take.
     pub fn deadline(self) -> Duration {
         match self {
-            Self::EtcdStatus | Self::EtcdAlarms | Self::EtcdMetrics | Self::EtcdSettings => {
-                Duration::from_secs(10)
-            }
+            Self::EtcdStatus
+            | Self::EtcdAlarms
+            | Self::EtcdMetrics
+            | Self::EtcdSettings
+            | Self::KubeServer => Duration::from_secs(10),
             // A sample of seconds, or a look at every key.
-            Self::EtcdGrowth | Self::EtcdSnapshots | Self::Certificates => Duration::from_secs(30),
+            Self::EtcdGrowth
+            | Self::EtcdSnapshots
+            | Self::Certificates
+            | Self::KubeNodes
+            | Self::KubeBudgets
+            | Self::KubePolicies
+            | Self::KubeKubelets
+            | Self::KubeIngresses
+            | Self::KubeLogs
+            | Self::KubeDeprecatedApis
+            | Self::Prometheus => Duration::from_secs(30),
             Self::EtcdKeyspace => Duration::from_mins(1),
+            // Of these there may be hundreds of thousands.
+            Self::KubePods
+            | Self::KubeWorkloads
+            | Self::KubeJobs
+            | Self::KubeServices
+            | Self::KubeVolumes
+            | Self::KubeEvents
+            | Self::KubeReleases => Duration::from_mins(2),
+            // Files, and what has been read of objects anyway.
+            Self::Exemptions => Duration::from_secs(1),
         }
     }
 }
@@ -80,6 +171,13 @@ pub enum Reading {
         source: String,
         /// What was not, and why.
         missing: Vec<String>,
+    },
+    /// The source is well and has no such thing.
+    Absent {
+        /// Which source.
+        source: String,
+        /// What is not there.
+        why: String,
     },
     /// It could not be read.
     Failed {

@@ -1,6 +1,11 @@
 //! What is done about findings: plans of steps, made before anything is touched.
 
+pub(crate) mod certs;
+pub(crate) mod dns;
 pub(crate) mod etcd;
+pub(crate) mod objects;
+pub(crate) mod volumes;
+pub(crate) mod workloads;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,7 +21,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn new(why: impl Into<String>) -> Self {
+    /// Says what does not hold.
+    pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
     }
 }

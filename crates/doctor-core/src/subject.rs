@@ -32,6 +32,11 @@ impl Subject {
         Self { kind: kind.into(), namespace: Some(namespace.into()), name: name.into() }
     }
 
+    /// Names something that may have a namespace.
+    pub fn of(kind: &str, namespace: Option<&str>, name: &str) -> Self {
+        Self { kind: kind.to_owned(), namespace: namespace.map(str::to_owned), name: name.to_owned() }
+    }
+
     /// Names a whole etcd cluster.
     pub fn etcd() -> Self {
         Self::new("etcd", "cluster")

@@ -1,8 +1,10 @@
 //! Certificates: in files and kubeconfigs, and such that servers show.
 
+mod cluster;
 mod file;
 mod handshake;
 mod parse;
+mod renew;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +12,10 @@ use std::time::Duration;
 use stanchion_doctor_core::{Chain, Facts, Need, Reading};
 use tokio::time::timeout;
 
+pub use cluster::ClusterCertificates;
 use parse::Parsed;
+pub use renew::restart::{RestartError, restart_static_pod};
+pub use renew::{AnewError, RenewError, SwapError, renew_certificates, survey_certificates};
 
 /// Where certificates are.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +24,8 @@ pub struct CertificateOptions {
     pub directories: Vec<PathBuf>,
     /// Servers to shake hands with, as `host:port`.
     pub servers: Vec<String>,
+    /// A cluster whose certificates are looked at.
+    pub cluster: Option<ClusterCertificates>,
     /// How long a connection may take.
     pub connect_timeout: Duration,
 }
@@ -26,7 +33,8 @@ pub struct CertificateOptions {
 /// Reads all certificates into `facts`, and notes what could not be.
 pub async fn read_certificates(options: &CertificateOptions, facts: &mut Facts) {
     let named = options.directories.iter().map(|path| path.display().to_string());
-    let source = named.chain(options.servers.iter().cloned()).collect::<Vec<_>>().join(", ");
+    let cluster = options.cluster.iter().map(|one| one.cluster.server().to_owned());
+    let source = named.chain(options.servers.iter().cloned()).chain(cluster).collect::<Vec<_>>().join(", ");
     let reading = match timeout(Need::Certificates.deadline(), read(options)).await {
         Ok((found, missing)) => {
             let read = found.len();
@@ -55,6 +63,11 @@ async fn read(options: &CertificateOptions) -> (Vec<Parsed>, Vec<String>) {
             Ok(Err(error)) => missing.push(format!("{server}: {}", crate::chain(&error))),
             Err(_) => missing.push(format!("{server}: no answer for {:?}", options.connect_timeout)),
         }
+    }
+    if let Some(cluster) = &options.cluster {
+        let (mut more, mut not) = cluster::read(cluster, options.connect_timeout).await;
+        found.append(&mut more);
+        missing.append(&mut not);
     }
     (found, missing)
 }

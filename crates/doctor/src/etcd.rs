@@ -2,8 +2,10 @@
 
 mod alarms;
 mod connection;
+mod growth;
 mod http;
 mod keyspace;
+mod local;
 mod members;
 mod metrics;
 mod repair;
@@ -17,7 +19,10 @@ use tokio::time::timeout;
 
 use connection::Endpoint;
 pub use connection::{ClientCertificate, EtcdError, Tls};
-pub use repair::{Done, RepairError, SaveError};
+pub use growth::GrowthSource;
+pub use keyspace::WeighError;
+pub use repair::{Done, Pauses, RepairError, SaveError, Saved, WritePauses};
+pub use snapshots::keep::{expire as expire_snapshots, name as snapshot_name};
 
 /// Where etcd is, and what to read of it.
 #[derive(Clone, Debug)]
@@ -32,6 +37,10 @@ pub struct EtcdOptions {
     pub snapshots: Option<PathBuf>,
     /// Whether to look what the keys are of, which reads all of their names.
     pub keyspace: bool,
+    /// A file that says how a member is started: etcd's own, or the manifest of a static Pod.
+    pub config: Option<PathBuf>,
+    /// With what to compare how much is in use, to tell how it grows.
+    pub growth: Option<GrowthSource>,
 }
 
 /// An etcd to ask.
@@ -55,6 +64,7 @@ impl Etcd {
     /// Reads all that there is to read into `facts`, and notes what could not be.
     pub async fn read(&self, facts: &mut Facts) {
         let asked = self.options.endpoints.join(", ");
+        let before = self.watch_growth().await;
         let reading = within(Need::EtcdStatus, &asked, self.read_members(facts)).await;
         let members_known = !matches!(reading, Reading::Failed { .. });
         facts.note(Need::EtcdStatus, reading);
@@ -63,12 +73,21 @@ impl Etcd {
             facts.note(Need::EtcdAlarms, reading);
             let reading = within(Need::EtcdMetrics, &asked, self.read_metrics(facts)).await;
             facts.note(Need::EtcdMetrics, reading);
+            self.look_here(facts).await;
+            self.read_growth(before, facts).await;
             if self.options.keyspace {
                 let reading = within(Need::EtcdKeyspace, &asked, self.read_keyspace(facts)).await;
                 facts.note(Need::EtcdKeyspace, reading);
             }
         } else {
-            for need in [Need::EtcdAlarms, Need::EtcdMetrics] {
+            let needs = [
+                (Need::EtcdAlarms, true),
+                (Need::EtcdMetrics, true),
+                (Need::EtcdKeyspace, self.options.keyspace),
+                (Need::EtcdSettings, self.options.config.is_some()),
+                (Need::EtcdGrowth, self.options.growth.is_some()),
+            ];
+            for (need, _) in needs.into_iter().filter(|(_, asked)| *asked) {
                 let why = "no member answers".to_owned();
                 facts.note(need, Reading::Failed { source: asked.clone(), why });
             }
@@ -77,6 +96,14 @@ impl Etcd {
             let source = directory.display().to_string();
             let reading = within(Need::EtcdSnapshots, &source, snapshots::read(directory, facts)).await;
             facts.note(Need::EtcdSnapshots, reading);
+        }
+    }
+
+    /// Looks at this machine, as long as that may take.
+    async fn look_here(&self, facts: &mut Facts) {
+        if timeout(Need::EtcdSettings.deadline(), self.read_local(facts)).await.is_err() {
+            let why = format!("not looked through in {:?}", Need::EtcdSettings.deadline());
+            facts.note(Need::EtcdSettings, Reading::Failed { source: "this machine".to_owned(), why });
         }
     }
 }

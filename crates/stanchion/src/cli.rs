@@ -3,10 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    agent, apiserver, completions, crd, databases, db, doctor, down, explain, node, part, rehearse, store,
-    up, version,
+    agent, apiserver, completions, crd, databases, db, doctor, down, etcd, explain, node, part, rehearse,
+    store, up, version,
 };
-use crate::output::Format;
+use crate::output::Output;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -25,7 +25,7 @@ Data goes to stdout, logs and errors to stderr. NO_COLOR is respected.";
 pub(crate) struct Cli {
     /// How data is printed.
     #[arg(long, short, global = true, value_enum, default_value_t)]
-    pub(crate) output: Format,
+    pub(crate) output: Output,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -61,6 +61,9 @@ pub(crate) enum Command {
     Db(db::Command),
     /// Find what takes databases and clusters down, and say how it is known.
     Doctor(Box<doctor::Arguments>),
+    /// Look after an etcd: what it says, what fills it, snapshots, defragmentation.
+    #[command(subcommand)]
+    Etcd(etcd::Command),
     /// Do harm on purpose, and see what a client sees of it.
     #[command(subcommand)]
     Rehearse(rehearse::Command),

@@ -8,6 +8,7 @@ pub(crate) mod databases;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod etcd;
 pub(crate) mod explain;
 pub(crate) mod files;
 pub(crate) mod node;
@@ -33,14 +34,15 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Node(arguments) => node::run(&arguments),
         Command::Operator(arguments) => databases::operator(&arguments),
         Command::Ha(arguments) => databases::manager(&arguments),
-        Command::Db(command) => db::run(&command, cli.output),
-        Command::Rehearse(command) => rehearse::run(&command, cli.output),
+        Command::Db(command) => db::run(&command, cli.output.plain()?),
+        Command::Rehearse(command) => rehearse::run(&command, cli.output.plain()?),
         Command::Agent(command) => agent::run(&command),
         Command::Doctor(arguments) => doctor::run(&arguments, cli.output),
+        Command::Etcd(command) => etcd::run(&command, cli.output.plain()?),
         Command::Crd(arguments) => crd::run(&arguments),
-        Command::Explain(command) => explain::run(&command, cli.output),
-        Command::Store(command) => store::run(command, cli.output),
-        Command::Version(arguments) => version::run(&arguments, cli.output),
+        Command::Explain(command) => explain::run(&command, cli.output.plain()?),
+        Command::Store(command) => store::run(command, cli.output.plain()?),
+        Command::Version(arguments) => version::run(&arguments, cli.output.plain()?),
         Command::Completions(arguments) => {
             completions::run(&arguments);
             Ok(())

@@ -6,6 +6,7 @@ pub(crate) mod live;
 
 use std::io::{self, IsTerminal, Write as _};
 
+use anyhow::anyhow;
 use clap::ValueEnum;
 use serde::Serialize;
 
@@ -13,8 +14,19 @@ use crate::error::Failure;
 use crate::exit::Exit;
 
 /// How data is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// How data is printed, and the forms that only `stanchion doctor` has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
     /// For people.
     #[default]
     Table,
@@ -22,6 +34,31 @@ pub(crate) enum Format {
     Json,
     /// YAML.
     Yaml,
+    /// Of `stanchion doctor`: SARIF 2.1.0.
+    Sarif,
+    /// Of `stanchion doctor`: XML as `JUnit` writes it.
+    Junit,
+    /// Of `stanchion doctor`: Markdown.
+    Markdown,
+    /// Of `stanchion doctor`: one page that needs nothing else.
+    Html,
+    /// Of `stanchion doctor`: metrics, as `node_exporter` reads them from files.
+    Prometheus,
+}
+
+impl Output {
+    /// Returns the format, if it is one that every command has.
+    pub(crate) fn plain(self) -> Result<Format, Failure> {
+        match self {
+            Self::Table => Ok(Format::Table),
+            Self::Json => Ok(Format::Json),
+            Self::Yaml => Ok(Format::Yaml),
+            Self::Sarif | Self::Junit | Self::Markdown | Self::Html | Self::Prometheus => {
+                let error = anyhow!("only the reports of `stanchion doctor` have this --output");
+                Err(Failure::new(Exit::Usage, error).hint("table, json or yaml"))
+            }
+        }
+    }
 }
 
 /// A row of a table: what it says, and the value.
@@ -50,13 +87,17 @@ pub(crate) fn report(report: &impl Report, format: Format) -> Result<(), Failure
 
 /// Prints data as one document: YAML if that is asked for, else JSON.
 pub(crate) fn document(data: &impl Serialize, format: Format) -> Result<(), Failure> {
+    text(&written(data, format)?);
+    Ok(())
+}
+
+/// Writes data as one document: YAML if that is asked for, else JSON.
+pub(crate) fn written(data: &impl Serialize, format: Format) -> Result<String, Failure> {
     let failed = |error| Failure::new(Exit::Failure, error);
     if format == Format::Yaml {
-        print!("{}", yaml(&serde_json::to_value(data).map_err(failed)?));
-    } else {
-        println!("{}", serde_json::to_string_pretty(data).map_err(failed)?);
+        return Ok(yaml(&serde_json::to_value(data).map_err(failed)?));
     }
-    Ok(())
+    Ok(serde_json::to_string_pretty(data).map_err(failed)? + "\n")
 }
 
 /// Writes a flat report as YAML. Strings are quoted as JSON quotes them, which YAML reads.

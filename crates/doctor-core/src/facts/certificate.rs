@@ -1,5 +1,7 @@
 //! Certificates, wherever they were found.
 
+use crate::subject::Subject;
+
 /// A certificate that was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
@@ -7,6 +9,8 @@ pub struct Certificate {
     pub source: String,
     /// What it was found in.
     pub found_in: FoundIn,
+    /// The object of the API that it was found in, if it was.
+    pub object: Option<Subject>,
     /// For whom it was made.
     pub subject: String,
     /// Who made it.
@@ -35,6 +39,8 @@ pub enum FoundIn {
     Kubeconfig,
     /// A handshake: it is what a server shows now.
     Handshake,
+    /// An object of the API: a Secret, or what says whom the API server trusts.
+    Object,
 }
 
 /// Whether an authority at hand made a certificate.

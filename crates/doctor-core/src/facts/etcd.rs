@@ -1,15 +1,22 @@
 //! What an etcd cluster says of itself.
 
 mod histogram;
+mod keyspace;
+mod local;
 mod version;
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 pub use histogram::Histogram;
+pub use keyspace::{Filler, Keyspace, Largest};
+pub use local::{Disk, Settings};
 pub use version::Version;
 
 /// etcd's quota where none is set: 2 GiB.
 const DEFAULT_QUOTA: u64 = 2 << 30;
+/// Entries that a member may be behind and still be up to date.
+const BEHIND: u64 = 1_000;
 
 /// What an etcd cluster says of itself.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +48,8 @@ pub struct Member {
     pub growth: Option<Growth>,
     /// With which timeouts it runs, if that was read.
     pub settings: Option<Settings>,
+    /// Where its data is, if that is known and on this machine.
+    pub disk: Option<Disk>,
 }
 
 /// What a member says of itself.
@@ -50,6 +59,10 @@ pub struct Status {
     pub endpoint: String,
     /// Its version.
     pub version: String,
+    /// The cluster that it is of.
+    pub cluster: u64,
+    /// The newest revision that it has.
+    pub revision: u64,
     /// The size of its database file, with what is free in it.
     pub size: u64,
     /// How much of that is in use; as large as the size where the member does not say.
@@ -58,6 +71,8 @@ pub struct Status {
     pub quota: Option<u64>,
     /// The id of the leader that it knows; 0 for none.
     pub leader: u64,
+    /// The term of the leader that it knows.
+    pub raft_term: u64,
     /// The last entry of its log.
     pub raft_index: u64,
     /// The last entry that it has applied.
@@ -109,15 +124,9 @@ pub struct Growth {
     pub bytes: i64,
 }
 
-/// With which timeouts a member runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// From where that is known.
-    pub source: String,
-    /// How often the leader says that it is there.
-    pub heartbeat: Duration,
-    /// After how long of silence a member stands for election.
-    pub election: Duration,
+impl Growth {
+    /// A shorter look says nothing: between two compactions of an API server, 5 minutes apart, history only grows.
+    pub const SHORTEST: Duration = Duration::from_mins(10);
 }
 
 /// An alarm that a member has raised.
@@ -138,34 +147,6 @@ pub enum AlarmKind {
     Corrupt,
     /// One that is not known here, by its number.
     Unknown(i32),
-}
-
-/// What the keys are of.
-#[derive(Clone, Debug, Default)]
-pub struct Keyspace {
-    /// Where they were read.
-    pub source: String,
-    /// At which revision.
-    pub revision: u64,
-    /// How many there are.
-    pub keys: u64,
-    /// The bytes of all keys and their newest values; history is not in it.
-    pub bytes: u64,
-    /// The largest kinds and namespaces, the largest first.
-    pub fillers: Vec<Filler>,
-}
-
-/// Keys of one kind, in one namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filler {
-    /// What they begin with: `/registry/events/`.
-    pub prefix: String,
-    /// How many.
-    pub keys: u64,
-    /// The bytes of keys and their newest values.
-    pub bytes: u64,
-    /// How often they have been written in all, as far as history of keys that still are tells.
-    pub writes: u64,
 }
 
 /// A snapshot.
@@ -233,6 +214,23 @@ impl Member {
 }
 
 impl Etcd {
+    /// Returns the leader with what it says, if it says that it leads.
+    pub fn leader(&self) -> Option<(&Member, &Status)> {
+        self.reached().find(|(member, status)| status.leader == member.id)
+    }
+
+    /// Returns whom to ask for a lot: a voting member that is up to date and does not lead, or else the leader.
+    pub fn spare(&self) -> Option<(&Member, &Status)> {
+        let newest = self.reached().map(|(_, status)| status.raft_applied).max()?;
+        let fits = |(member, status): &(&Member, &Status)| {
+            !member.is_learner && status.leader != 0 && newest - status.raft_applied <= BEHIND
+        };
+        let order = |(member, status): &(&Member, &Status)| {
+            (status.leader == member.id, Reverse(status.raft_applied), member.id)
+        };
+        self.reached().filter(fits).min_by_key(order)
+    }
+
     /// Returns the members that said something of themselves, with what they said.
     pub fn reached(&self) -> impl Iterator<Item = (&Member, &Status)> {
         self.members.iter().filter_map(|member| Some((member, member.status.as_ref()?)))

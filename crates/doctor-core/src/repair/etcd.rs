@@ -1,34 +1,37 @@
-//! Room for etcd: the whole way from a full database to one that takes writes.
+//! What is done about an etcd: to make room where it is full, or to defragment some of its members.
 //!
 //! ```text
-//!   snapshot ─▶ compact ─▶ defragment each follower ─▶ move the leader ─▶ defragment it ─▶ disarm ─▶ prove a write
-//!                 │                                                                         │
-//!                 └─────────── only where the alarm NOSPACE is raised ──────────────────────┘
+//!   room:        snapshot ─▶ compact* ─▶ followers ─▶ move the leader ─▶ the last member ─▶ disarm* ─▶ prove a write
+//!   defragment:                          followers ─▶ move the leader ─▶ the last member ─▶ prove a write**
+//!
+//!   *  only where the alarm NOSPACE is raised     **  only where it is not
 //! ```
 //!
 //! Compaction gives up history that somebody may still read, so without the alarm it is left to those whose keys they are:
 //! an API server compacts every five minutes. After the alarm nothing new comes, and room has to be made now.
 
-use std::cmp::Reverse;
-use std::path::{Path, PathBuf};
+mod defragment;
+mod health;
+mod room;
+mod rule;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Preview, Refusal, about};
-use crate::facts::Facts;
-use crate::facts::etcd::{AlarmKind, Member, Status, Version};
-use crate::need::{Need, Reading};
+use super::{Preview, about};
+use crate::facts::etcd::{Member, Status};
 use crate::units::Bytes;
+pub use defragment::{Defragmentation, LeftAlone, Selection, plan as plan_defragmentation};
+pub use health::{Heir, disk_refusal, heir, refusals};
+pub use room::plan;
+pub use rule::{Rule, RuleError, Sizes};
 
 /// Bytes in use that a member defragments in a second: 0.2 to 0.27 GB were measured on disks of servers.
 const SPEED: u64 = 200 << 20;
-/// A member of these versions that crashes while it is defragmented may come back with other data than the rest.
-const UNSAFE: (Version, Version) = (Version::new(3, 5, 0), Version::new(3, 5, 6));
-/// Entries that a member may be behind and still take over.
-const BEHIND: u64 = 1_000;
 
-/// What is known to go wrong is not tried; whoever asked is told what would have to hold.
+/// One thing that is done. What is known to go wrong is not tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "step", rename_all_fields = "camelCase")]
 pub enum EtcdStep {
@@ -38,6 +41,8 @@ pub enum EtcdStep {
         endpoint: String,
         /// To which file.
         to: PathBuf,
+        /// How large it is about.
+        size: u64,
     },
     /// Give up history up to the current revision, and wait until it is gone.
     Compact {
@@ -78,10 +83,10 @@ pub enum EtcdStep {
     },
 }
 
-/// What is done to make room.
+/// What is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EtcdPlan {
-    /// Whether the cluster refuses writes until it is done.
+    /// Whether the cluster refuses writes now.
     pub is_full: bool,
     /// What is done, in this order; the next only while all members are well.
     pub steps: Vec<EtcdStep>,
@@ -89,66 +94,17 @@ pub struct EtcdPlan {
     pub previews: Vec<Preview>,
 }
 
-/// Plans how to make room. `snapshot` is the file that a snapshot is saved to first.
-pub fn plan(facts: &Facts, snapshot: &Path) -> Result<EtcdPlan, Vec<Refusal>> {
-    let members = well(facts)?;
-    let leader = members.iter().find(|(member, status)| status.leader == member.id);
-    let Some((leader, of_leader)) = leader else {
-        return Err(vec![Refusal::new(
-            "none of the members that answer leads; it is not known whom to spare",
-        )]);
-    };
-    let full: Vec<u64> = alarmed(facts);
-    let mut plan = EtcdPlan { is_full: !full.is_empty(), steps: Vec::new(), previews: Vec::new() };
-    let endpoint = of_leader.endpoint.clone();
-    plan.add(
-        EtcdStep::Snapshot { endpoint: endpoint.clone(), to: snapshot.to_owned() },
-        format!("save a snapshot of {} to {} and verify it", Bytes(of_leader.size), snapshot.display()),
-        None,
-        None,
-    );
-    if plan.is_full {
-        let undo = "none but to restore the snapshot: history is gone for good";
-        let what = "compact: give up the history of all keys, which nobody can add to any more".to_owned();
-        plan.add(EtcdStep::Compact { endpoint: endpoint.clone() }, what, None, Some(undo.to_owned()));
-    }
-    let mut followers: Vec<_> =
-        members.iter().filter(|(member, _)| member.id != leader.id && !member.is_learner).collect();
-    followers.sort_by(|one, other| one.0.name.cmp(&other.0.name));
-    for (member, status) in &followers {
-        plan.defragment(member, status);
-    }
-    // Who is furthest is the first to be able to lead.
-    let heir = followers.iter().max_by_key(|(member, status)| (status.raft_applied, Reverse(member.id)));
-    if let Some((heir, _)) = heir {
-        let what = format!("have {} lead instead of {}", heir.label(), leader.label());
-        let step = EtcdStep::MoveLeader { endpoint, to: heir.id, name: heir.label() };
-        let undo = format!("have {} lead again: `etcdctl move-leader {:x}`", leader.label(), leader.id);
-        plan.add(step, what, Some("writes, less than a second".to_owned()), Some(undo));
-    }
-    plan.defragment(leader, of_leader);
-    let asked = heir.map_or(&of_leader.endpoint, |(_, status)| &status.endpoint).clone();
-    if plan.is_full {
-        let step = EtcdStep::Disarm { endpoint: asked.clone(), members: full };
-        let what = "take the alarm NOSPACE back, if all members have room".to_owned();
-        plan.add(step, what, None, None);
-    }
-    plan.add(
-        EtcdStep::Probe { endpoint: asked },
-        "write a key of its own and delete it again".to_owned(),
-        None,
-        None,
-    );
-    Ok(plan)
-}
-
 impl EtcdPlan {
+    fn new(is_full: bool) -> Self {
+        Self { is_full, steps: Vec::new(), previews: Vec::new() }
+    }
+
     fn add(&mut self, step: EtcdStep, what: String, pause: Option<String>, undo: Option<String>) {
         self.steps.push(step);
         self.previews.push(Preview { what, pause, undo });
     }
 
-    fn defragment(&mut self, member: &Member, status: &Status) {
+    fn defragment(&mut self, member: &Member, status: &Status, alone: bool) {
         let time = Duration::from_secs(status.in_use.div_ceil(SPEED));
         let step = EtcdStep::Defragment {
             member: member.id,
@@ -158,80 +114,30 @@ impl EtcdPlan {
             deadline: Duration::from_secs(30) + time * 10,
         };
         let (size, in_use) = (Bytes(status.size), Bytes(status.in_use));
-        let what = format!("defragment {}: {size}, of which {in_use} are in use", member.label());
-        let pause = format!("requests to {}, {}", member.label(), about(time));
-        self.add(step, what, Some(pause), None);
+        let disk = match &member.disk {
+            Some(disk) => format!("{} are free on its disk", Bytes(disk.free)),
+            None => "what is free on its disk is not known from here".to_owned(),
+        };
+        let what = format!("defragment {}: {size}, of which {in_use} are in use; {disk}", member.label());
+        let whose = if alone { "all requests".to_owned() } else { format!("requests to {}", member.label()) };
+        self.add(step, what, Some(format!("{whose}, {}", about(time))), None);
     }
-}
 
-/// Returns the members whose alarm NOSPACE is raised.
-fn alarmed(facts: &Facts) -> Vec<u64> {
-    let alarms = facts.etcd.alarms.iter().filter(|alarm| alarm.kind == AlarmKind::NoSpace);
-    let mut members: Vec<_> = alarms.map(|alarm| alarm.member).collect();
-    members.sort_unstable();
-    members
-}
+    fn move_leader(&mut self, (leader, of_leader): (&Member, &Status), heir: &Heir) {
+        let what = format!("have {} lead instead of {}", heir.name, leader.label());
+        let step = EtcdStep::MoveLeader {
+            endpoint: of_leader.endpoint.clone(),
+            to: heir.id,
+            name: heir.name.clone(),
+        };
+        let undo = format!("have {} lead again: `etcdctl move-leader {:x}`", leader.label(), leader.id);
+        self.add(step, what, Some("writes, less than a second".to_owned()), Some(undo));
+    }
 
-/// Returns all members with what they say, if nothing speaks against working on them.
-fn well(facts: &Facts) -> Result<Vec<(&Member, &Status)>, Vec<Refusal>> {
-    let mut refusals = Vec::new();
-    for need in [Need::EtcdStatus, Need::EtcdAlarms] {
-        match facts.readings.get(&need) {
-            Some(Reading::Read { .. }) => {}
-            Some(Reading::Partly { missing, .. }) => {
-                refusals.extend(missing.iter().map(|why| Refusal::new(format!("could not read: {why}"))));
-            }
-            Some(Reading::Failed { source, why }) => {
-                refusals.push(Refusal::new(format!("could not read the {}: {source}: {why}", need.name())));
-            }
-            None => refusals.push(Refusal::new(format!("the {} were not read", need.name()))),
-        }
+    fn probe(&mut self, endpoint: String) {
+        let what = "write a key of its own and delete it again".to_owned();
+        self.add(EtcdStep::Probe { endpoint }, what, None, None);
     }
-    for alarm in facts.etcd.alarms.iter().filter(|alarm| alarm.kind != AlarmKind::NoSpace) {
-        let label = facts.etcd.label_of(alarm.member);
-        let what = if alarm.kind == AlarmKind::Corrupt { "CORRUPT" } else { "that is not known here" };
-        refusals
-            .push(Refusal::new(format!("{label} has raised an alarm {what}; it has to be looked at first")));
-    }
-    let mut members = Vec::new();
-    for member in &facts.etcd.members {
-        match &member.status {
-            None => refusals.push(Refusal::new(format!("{} does not answer", member.label()))),
-            Some(status) => {
-                refusals.extend(unwell(member, status));
-                members.push((member, status));
-            }
-        }
-    }
-    if members.is_empty() {
-        refusals.push(Refusal::new("no member is known"));
-    }
-    if refusals.is_empty() { Ok(members) } else { Err(refusals) }
-}
-
-/// Says what speaks against working on a member.
-fn unwell(member: &Member, status: &Status) -> Vec<Refusal> {
-    let label = member.label();
-    let mut refusals = Vec::new();
-    if status.leader == 0 {
-        refusals.push(Refusal::new(format!("{label} knows no leader")));
-    }
-    let behind = status.raft_index.saturating_sub(status.raft_applied);
-    if behind > BEHIND {
-        refusals.push(Refusal::new(format!("{label} has {behind} entries of its log left to apply")));
-    }
-    match status.version.parse::<Version>() {
-        Ok(version) if version >= UNSAFE.0 && version < UNSAFE.1 => {
-            refusals.push(Refusal::new(format!(
-                "{label} is of version {version}, which may lose data if it crashes while it is defragmented; stop it and use \
-                 `etcdutl defrag --data-dir`, or upgrade to {} or later first",
-                UNSAFE.1
-            )));
-        }
-        Ok(_) => {}
-        Err(why) => refusals.push(Refusal::new(format!("{label}: {why}"))),
-    }
-    refusals
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn read_pem(path: &Path) -> Result<Vec<Parsed>, String> {
     Ok(vec![parsed])
 }
 
-fn chain_in(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn chain_in(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
     chain.map_err(|error| format!("it is no PEM: {error:?}"))
 }
@@ -93,7 +93,7 @@ fn beside(path: &Path) -> Option<PrivateKeyDer<'static>> {
 }
 
 /// Returns whether a key is that of a certificate, if that can be told.
-fn fits(certificate: &Parsed, key: &PrivateKeyDer<'static>) -> Option<bool> {
+pub(super) fn fits(certificate: &Parsed, key: &PrivateKeyDer<'static>) -> Option<bool> {
     let key = any_supported_type(key).ok()?;
     Some(certificate.is_of(&key.public_key()?))
 }

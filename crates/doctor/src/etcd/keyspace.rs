@@ -4,16 +4,20 @@
 //! database; those of a kind in a namespace are of one sort, so some of them, spread evenly, tell what they weigh.
 
 mod group;
+mod values;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use stanchion_doctor_core::{Facts, Filler, Keyspace, Reading};
 use stanchion_etcd_api::etcdserverpb::{RangeRequest, RangeResponse};
+use thiserror::Error;
+use tokio::time::timeout;
 use tonic::Status;
 
 use super::Etcd;
-use super::connection::Endpoint;
+use super::connection::{Endpoint, EtcdError};
 use crate::chain;
 use group::group_of;
 
@@ -25,6 +29,35 @@ const WEIGHED: usize = 50;
 const GROUPS: usize = 40;
 /// So many groups are told of.
 const TOLD: usize = 20;
+
+/// To read all of a large database takes minutes.
+const LONG: Duration = Duration::from_hours(1);
+
+/// Keys that could not be read.
+#[derive(Debug, Error)]
+pub enum WeighError {
+    /// There is nobody to ask.
+    #[error("no member that answers is up to date")]
+    Nobody,
+    /// A member cannot be reached as it is named.
+    #[error(transparent)]
+    Endpoint(#[from] EtcdError),
+    /// A member does not let them be read.
+    #[error("cannot read the keys of {endpoint}")]
+    Refused {
+        /// Where.
+        endpoint: String,
+        /// Its words.
+        #[source]
+        source: Status,
+    },
+    /// It takes too long.
+    #[error("the keys of {endpoint} are not read after {LONG:?}")]
+    Late {
+        /// Where.
+        endpoint: String,
+    },
+}
 
 /// Keys of one kind in one namespace.
 #[derive(Debug, Default)]
@@ -75,6 +108,21 @@ impl Etcd {
     }
 }
 
+impl Etcd {
+    /// Reads all keys and values of a cluster whose members were read, from one that can be spared: exactly what they are of,
+    /// with so many of the largest keys.
+    pub async fn weigh(&self, facts: &Facts, largest: usize) -> Result<Keyspace, WeighError> {
+        let (_, status) = facts.etcd.spare().ok_or(WeighError::Nobody)?;
+        let (tls, connect) = (self.options.tls.as_ref(), self.options.connect_timeout);
+        let endpoint = Endpoint::prepare(&status.endpoint, tls, connect)?;
+        let failed = |source| WeighError::Refused { endpoint: status.endpoint.clone(), source };
+        match timeout(LONG, values::weigh(&endpoint, largest)).await {
+            Ok(weighed) => weighed.map_err(failed),
+            Err(_) => Err(WeighError::Late { endpoint: status.endpoint.clone() }),
+        }
+    }
+}
+
 async fn weigh(endpoint: &Endpoint) -> Result<Keyspace, Status> {
     let (groups, revision) = read_names(endpoint).await?;
     let keys = groups.values().map(|group| group.keys).sum();
@@ -95,6 +143,7 @@ async fn weigh(endpoint: &Endpoint) -> Result<Keyspace, Status> {
         keys,
         bytes,
         fillers,
+        largest: Vec::new(),
     })
 }
 

@@ -133,14 +133,18 @@ fn members(listed: Vec<pb::Member>, mut statuses: BTreeMap<u64, Status>) -> Vec<
 fn status(endpoint: &str, response: StatusResponse) -> Status {
     let bytes = |size: i64| u64::try_from(size).unwrap_or(0);
     let size = bytes(response.db_size);
+    let header = response.header.unwrap_or_default();
     Status {
         endpoint: endpoint.to_owned(),
         version: response.version,
+        cluster: header.cluster_id,
+        revision: bytes(header.revision),
         size,
         // Members before 3.4 do not say it.
         in_use: if response.db_size_in_use > 0 { bytes(response.db_size_in_use) } else { size },
         quota: Some(bytes(response.db_size_quota)).filter(|quota| *quota > 0),
         leader: response.leader,
+        raft_term: response.raft_term,
         raft_index: response.raft_index,
         raft_applied: response.raft_applied_index,
         errors: response.errors,

@@ -1,10 +1,13 @@
 //! Snapshots in a directory: the newest that is whole.
 //!
-//! What `etcdctl snapshot save` writes is the database, whose size is a multiple of 512 bytes, and the SHA-256 of it.
+//! What `etcdctl snapshot save` writes is the database, whose size is a multiple of 512 bytes, and the SHA-256 of it. Servers
+//! that are not etcd have other databases, so that a file called a snapshot may have any size.
+
+pub(super) mod keep;
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
@@ -14,7 +17,7 @@ use super::reading;
 
 /// The length of the checksum at the end.
 const CHECKSUM: u64 = 32;
-/// What a database's size is a multiple of.
+/// What the size of etcd's database is a multiple of.
 const PAGE: u64 = 512;
 
 /// Reads which snapshots there are, without waiting for the disk.
@@ -38,7 +41,9 @@ fn newest(directory: &Path) -> io::Result<(Option<Snapshot>, Vec<String>)> {
         let entry = entry?;
         let metadata = entry.metadata()?;
         // Smaller is none, and what is being written has another name until it is whole.
-        if metadata.is_file() && metadata.len() > CHECKSUM && metadata.len() % PAGE == CHECKSUM {
+        let is_called = entry.path().extension().is_some_and(|extension| extension == "snap");
+        let is_like = is_called || metadata.len() % PAGE == CHECKSUM;
+        if metadata.is_file() && metadata.len() > CHECKSUM && is_like {
             let at = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
             candidates.push((at, entry.path(), metadata.len()));
         }
@@ -59,7 +64,7 @@ fn newest(directory: &Path) -> io::Result<(Option<Snapshot>, Vec<String>)> {
 }
 
 /// Compares a file with the checksum at its end.
-fn is_whole(path: &PathBuf, size: u64) -> io::Result<bool> {
+pub(super) fn is_whole(path: &Path, size: u64) -> io::Result<bool> {
     let mut file = File::open(path)?;
     let mut digest = Sha256::new();
     let mut left = size - CHECKSUM;

@@ -9,7 +9,7 @@ mod shell;
 mod status;
 mod story;
 mod switchover;
-mod text;
+pub(crate) mod text;
 
 use anyhow::Context;
 use clap::Subcommand;

@@ -1,28 +1,33 @@
 //! `stanchion doctor`
 
+mod baseline;
 mod checks;
+mod exempt;
 mod fix;
-mod render;
+mod look;
+mod present;
 mod sources;
+mod watch;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
-use stanchion_doctor_core::{ALL, Check, Facts, Report, Severity, diagnose};
+use stanchion_doctor_core::{ALL, Check, Report, Severity};
 
 use self::sources::Sources;
 use crate::error::Failure;
 use crate::exit::Exit;
-use crate::output::{self, Format};
+use crate::output::Output;
 
 const AFTER_HELP: &str = "\
 Exit codes:
   0  nothing at or above --fail-on
   1  findings at or above --fail-on
   2  the command line is wrong
-  3  something that was asked for could not be read, and nothing at or above --fail-on was found in the rest";
+  3  something that was asked for could not be read, and nothing at or above --fail-on was found in the rest
+
+With --watch it ends with 0 when it is told to.";
 
 /// What to look at.
 #[derive(Debug, Args)]
@@ -36,12 +41,24 @@ pub(crate) struct Arguments {
     /// Run only these checks, by id (`etcd/space`) or group (`etcd`).
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     only: Vec<String>,
+    /// Do not run these checks, by id or group.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Files with exemptions: findings that may stay, each with a reason.
+    #[arg(long, value_name = "FILE")]
+    exemptions: Vec<PathBuf>,
     /// From which severity on findings end the command with exit code 1.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, conflicts_with = "watch")]
     fail_on: FailOn,
     /// Say of each finding what it means, how it is known and what to do.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     explain: bool,
+    #[command(flatten)]
+    presentation: present::Presentation,
+    #[command(flatten)]
+    baseline: baseline::Comparison,
+    #[command(flatten)]
+    watch: watch::Watching,
 }
 
 /// The subcommands.
@@ -78,36 +95,29 @@ impl FailOn {
     }
 }
 
-/// A report as it is printed for programs.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Document<'a> {
-    /// When it was made, in seconds since the Unix epoch.
-    at: i64,
-    #[serde(flatten)]
-    report: &'a Report,
-}
-
 /// Diagnoses, or does what a subcommand says.
-pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, output: Output) -> Result<(), Failure> {
     match &arguments.command {
-        Some(Command::Checks(arguments)) => return checks::run(arguments, format),
-        Some(Command::Fix(arguments)) => return fix::run(arguments, format),
+        Some(Command::Checks(arguments)) => return checks::run(arguments, output.plain()?),
+        Some(Command::Fix(arguments)) => return fix::run(arguments, output.plain()?),
         None => {}
     }
-    let checks = select(&arguments.only)?;
+    let checks = without(select(&arguments.only)?, &arguments.skip)?;
+    let exemptions = exempt::read(&arguments.exemptions)?;
+    let what = look::What { sources: &arguments.sources, checks: &checks, exemptions: &exemptions };
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
-    let mut facts = Facts::new(i64::try_from(now.as_secs()).context("the clock stands too far ahead")?);
-    runtime.block_on(arguments.sources.read(&mut facts, &checks))?;
-    let report = diagnose(&facts, checks);
-    match format {
-        Format::Table => output::text(&render::report(&report, arguments.explain)),
-        Format::Json | Format::Yaml => {
-            output::document(&Document { at: facts.now, report: &report }, format)?;
-        }
+    if arguments.watch.is_asked() {
+        return runtime.block_on(watch::run(&what, &arguments.watch, output));
     }
-    judge(&report, arguments.fail_on)
+    let baseline = arguments.baseline.read()?;
+    let mut look = runtime.block_on(what.look_with_progress())?;
+    arguments.baseline.write(&look)?;
+    if let Some(baseline) = &baseline {
+        look.report.since(baseline);
+    }
+    let least = arguments.fail_on.severity();
+    arguments.presentation.present(&look.document(least), output, arguments.explain)?;
+    judge(&look.report, least)
 }
 
 /// Returns the checks that ids and groups name; all if there are none.
@@ -115,13 +125,29 @@ fn select(only: &[String]) -> Result<Vec<&'static Check>, Failure> {
     if only.is_empty() {
         return Ok(ALL.to_vec());
     }
-    for name in only {
-        if !ALL.iter().any(|check| names(name, check)) {
+    refuse_unknown(only)?;
+    Ok(ALL.iter().copied().filter(|check| only.iter().any(|name| names(name, check))).collect())
+}
+
+/// Leaves out the checks that ids and groups name.
+fn without(checks: Vec<&'static Check>, skip: &[String]) -> Result<Vec<&'static Check>, Failure> {
+    refuse_unknown(skip)?;
+    let left: Vec<_> =
+        checks.into_iter().filter(|check| !skip.iter().any(|name| names(name, check))).collect();
+    if left.is_empty() {
+        return Err(Failure::new(Exit::Usage, anyhow!("--skip leaves no check of those that --only names")));
+    }
+    Ok(left)
+}
+
+fn refuse_unknown(ids: &[String]) -> Result<(), Failure> {
+    match ids.iter().find(|name| !ALL.iter().any(|check| names(name, check))) {
+        None => Ok(()),
+        Some(name) => {
             let error = anyhow!("there is no check {name:?}");
-            return Err(Failure::new(Exit::Usage, error).hint("`stanchion doctor checks` lists them"));
+            Err(Failure::new(Exit::Usage, error).hint("`stanchion doctor checks` lists them"))
         }
     }
-    Ok(ALL.iter().copied().filter(|check| only.iter().any(|name| names(name, check))).collect())
 }
 
 fn names(name: &str, check: &Check) -> bool {
@@ -129,10 +155,9 @@ fn names(name: &str, check: &Check) -> bool {
 }
 
 /// Says by the exit code what was found.
-fn judge(report: &Report, fail_on: FailOn) -> Result<(), Failure> {
-    let counts = |finding: &&stanchion_doctor_core::Finding| {
-        fail_on.severity().is_some_and(|least| finding.severity >= least)
-    };
+fn judge(report: &Report, least: Option<Severity>) -> Result<(), Failure> {
+    let counts =
+        |finding: &&stanchion_doctor_core::Finding| least.is_some_and(|least| finding.severity >= least);
     let found = report.findings.iter().filter(counts).count();
     if found > 0 {
         let word = if found == 1 { "finding" } else { "findings" };

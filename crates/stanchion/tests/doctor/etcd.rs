@@ -8,6 +8,7 @@ use crate::members::Members;
 use crate::report::{doctor, found};
 use crate::support::command::{Outcome, ctl, run, stanchion};
 use crate::support::{wait_for, within};
+use crate::writer::Writer;
 
 const LIMIT: Duration = Duration::from_secs(100);
 const QUOTA: &str = "--quota-backend-bytes=16777216";
@@ -182,7 +183,14 @@ async fn a_full_etcd_is_repaired() {
         ctl(members.endpoint(0), "put k v").await.failed(1);
         assert!(!snapshot.exists());
 
+        let writer = Writer::start(&members.endpoints());
         let done = fix(&["--yes"]).await;
+        let seen = writer.seen().await;
+        println!(
+            "writes were taken again after {:?}, and then paused {:?} at most",
+            seen.first, seen.longest
+        );
+        assert!(seen.failed > 0 && seen.taken > 0, "{seen:?}");
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.stderr.contains("nothing of it is left"), "{done:?}");
         for at in 0..3 {

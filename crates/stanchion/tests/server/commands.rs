@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::LIMIT;
-use crate::support::command::{run, split, stanchion};
+use crate::support::command::{run, run_with, split, stanchion};
 use crate::support::server::{Server, folder};
 use crate::support::within;
 
@@ -92,7 +92,8 @@ async fn the_program_tells_what_it_is() {
         let short = run(stanchion().arg("--version")).await.done();
         assert_eq!(short, concat!("stanchion ", env!("CARGO_PKG_VERSION"), "\n"));
         let script = run(stanchion().args(["completions", "bash"])).await.done();
-        let checked = run(tokio::process::Command::new("bash").args(["-n", "-c", &script])).await;
+        // It is longer than one argument may be.
+        let checked = run_with(&script, tokio::process::Command::new("bash").arg("-n")).await;
         assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""), "bash cannot read the script");
         assert!(script.contains("complete") && script.contains("stanchion"), "{script}");
         assert_eq!(run(stanchion().arg("nonsense")).await.code, Some(2));

@@ -28,7 +28,7 @@ pub(crate) const CHECK: Check = Check {
               one. Certificates of kubeadm are valid for a year and renewed only with an upgrade.",
     basis: &["https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/"],
     needs: &[Need::Certificates],
-    fix: None,
+    fix: Some("makes what kubeadm makes anew, with the authority's key at hand"),
     run,
 };
 
@@ -77,6 +77,10 @@ fn advice(certificate: &Certificate) -> &'static str {
         }
         (false, FoundIn::File | FoundIn::Kubeconfig) => {
             "renew it with the authority that made it (`kubeadm certs renew`), and restart who holds the old one"
+        }
+        (false, FoundIn::Object) => {
+            "see who made it (an operator such as cert-manager, or a person) and why it was not renewed; \
+             then renew it, and restart who reads it only when it starts"
         }
         (false, FoundIn::Handshake) => {
             "see whether the file that the server reads is newer: then restart the server, else renew the file first"

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::subject;
 use crate::check::{Check, Group};
 use crate::facts::Facts;
+use crate::facts::etcd::Growth;
 use crate::finding::{Evidence, Findings};
 use crate::need::Need;
 use crate::severity::Severity;
@@ -14,8 +15,6 @@ use crate::units::{Bytes, Seconds};
 const CRITICAL: Duration = Duration::from_hours(4);
 /// Full within this time somebody has to act this week.
 const WARNING: Duration = Duration::from_hours(7 * 24);
-/// A shorter look says nothing: between two compactions of an API server, 5 minutes apart, history only grows.
-const SHORTEST: Duration = Duration::from_mins(10);
 
 pub(crate) const CHECK: Check = Check {
     id: "etcd/growth",
@@ -32,7 +31,7 @@ pub(crate) const CHECK: Check = Check {
 
 fn run(facts: &Facts, findings: &mut Findings) {
     for (member, status) in facts.etcd.reached() {
-        let Some(growth) = member.growth.filter(|growth| growth.over >= SHORTEST) else { continue };
+        let Some(growth) = member.growth.filter(|growth| growth.over >= Growth::SHORTEST) else { continue };
         let grown = u64::try_from(growth.bytes).unwrap_or(0);
         let Some(limit) = member.limit() else { continue };
         let left = limit.bytes.saturating_sub(status.in_use);

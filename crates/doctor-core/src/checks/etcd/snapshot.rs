@@ -24,7 +24,7 @@ pub(crate) const CHECK: Check = Check {
               is lost then.",
     basis: &["https://etcd.io/docs/v3.6/op-guide/recovery/"],
     needs: &[Need::EtcdSnapshots],
-    fix: Some("takes a snapshot and verifies it"),
+    fix: None,
     run,
 };
 
@@ -33,10 +33,10 @@ fn run(facts: &Facts, findings: &mut Findings) {
         Some(crate::need::Reading::Read { source } | crate::need::Reading::Partly { source, .. }) => {
             source.as_str()
         }
-        Some(crate::need::Reading::Failed { .. }) | None => return,
+        Some(crate::need::Reading::Failed { .. } | crate::need::Reading::Absent { .. }) | None => return,
     };
-    let advice = "take one and verify it: `stanchion etcd snapshot`; with the manifest that `stanchion etcd snapshot --print-cronjob` \
-                  prints, every day";
+    let advice = "take one: `stanchion etcd snapshot --dir …` also verifies it and removes those of more than a week; \
+                  `stanchion etcd manifest snapshot` prints a job that does so every day";
     let Some(snapshot) = &facts.etcd.snapshot else {
         let evidence = vec![Evidence::new("whole snapshots", 0, source)];
         findings.add(

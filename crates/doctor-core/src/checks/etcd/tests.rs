@@ -25,7 +25,7 @@ fn member(number: u64) -> Member {
         name: format!("m{number}"),
         status: Some(Status {
             endpoint: format!("https://m{number}:2379"),
-            version: "3.5.24".to_owned(),
+            version: "3.5.26".to_owned(),
             size: 400 * MIB,
             in_use: 300 * MIB,
             leader: 1,
@@ -69,6 +69,7 @@ fn healthy() -> Facts {
         keys: 3_000,
         bytes: 250 * MIB,
         fillers: vec![filler("pods", 100), filler("events", 80), filler("leases", 70)],
+        largest: Vec::new(),
     });
     facts.etcd.snapshot = Some(Snapshot { path: "/backup/x".to_owned(), at: NOW - 3_600, size: 400 * MIB });
     for need in [
@@ -272,16 +273,30 @@ fn timing() {
         far(facts);
         facts.etcd.members[0].settings = None;
     });
+    let finding = finds("etcd/timing", Severity::Warning, |facts| {
+        facts.etcd.members[2].settings.as_mut().expect("they were read").election = Duration::from_secs(5);
+    });
+    assert!(finding.summary.contains("different"), "{finding:#?}");
     assert!(unknown.is_empty(), "{unknown:#?}");
 }
 
 #[test]
 fn versions() {
-    let of = |version: &'static str| move |facts: &mut Facts| status(facts, 0).version = version.to_owned();
-    finds("etcd/version", Severity::Warning, of("3.5.9"));
-    let old: Vec<_> = broken(of("3.5.1")).iter().map(|finding| finding.severity).collect();
-    assert_eq!(old, [Severity::Critical, Severity::Critical]);
-    let mixed: Vec<_> = broken(of("3.4.23")).iter().map(|finding| finding.severity).collect();
+    let of = |version: &'static str| {
+        move |facts: &mut Facts| (0..3).for_each(|at| status(facts, at).version = version.to_owned())
+    };
+    let finding = finds("etcd/version", Severity::Warning, of("3.5.9"));
+    assert_eq!((finding.count, finding.subject.name.as_str()), (3, "3.5.9"), "{finding:#?}");
+    assert!(finding.advice.contains("3.5.26"), "where all of them are corrected: {finding:#?}");
+    assert!(finding.evidence.iter().any(|evidence| evidence.what == "corrected in 3.5.23"), "{finding:#?}");
+    let old = finds("etcd/version", Severity::Critical, of("3.5.1"));
+    assert!(old.summary.contains("under load") && old.summary.contains(" more defects"), "{old:#?}");
+    finds("etcd/version", Severity::Warning, of("3.6.4"));
+    finds("etcd/version", Severity::Info, of("3.5.25"));
+    assert!(broken(of("3.6.6")).is_empty() && broken(of("3.7.0")).is_empty());
+    finds("etcd/version", Severity::Warning, of("3.4.45"));
+    let mixed = broken(|facts| status(facts, 0).version = "3.4.38".to_owned());
+    let mixed: Vec<_> = mixed.iter().map(|finding| finding.severity).collect();
     assert_eq!(mixed, [Severity::Warning, Severity::Info], "no corrections, and another minor than the rest");
     assert!(broken(of("unknown")).is_empty());
 }

@@ -9,6 +9,7 @@ use crate::facts::etcd::{Metrics, Settings};
 use crate::finding::{Evidence, Findings};
 use crate::need::Need;
 use crate::severity::Severity;
+use crate::subject::Subject;
 use crate::units::Seconds;
 
 /// Fewer round trips say nothing.
@@ -49,6 +50,29 @@ fn run(facts: &Facts, findings: &mut Findings) {
         );
         findings.add(Severity::Warning, subject(member), summary, advice, evidence);
     }
+    differ(facts, findings);
+}
+
+/// Members are to run with the same: the one that is quickest to stand for election unseats the others' leaders.
+fn differ(facts: &Facts, findings: &mut Findings) {
+    let known = || facts.etcd.members.iter().filter_map(|member| Some((member, member.settings.as_ref()?)));
+    let mut kinds: Vec<_> = known().map(|(_, settings)| (settings.heartbeat, settings.election)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.len() < 2 {
+        return;
+    }
+    let evidence = known().map(|(member, settings)| {
+        let value = format!("{}, {}", Seconds(settings.heartbeat), Seconds(settings.election));
+        Evidence::new(
+            format!("heartbeat and election timeout of {}", member.label()),
+            value,
+            &settings.source,
+        )
+    });
+    let summary = "its members run with different heartbeats or election timeouts";
+    let advice = "set `--heartbeat-interval` and `--election-timeout` on all members alike";
+    findings.add(Severity::Warning, Subject::etcd(), summary, advice, evidence.collect());
 }
 
 fn longest_round_trip(metrics: &Metrics) -> Option<Duration> {

@@ -1,56 +1,22 @@
 //! Versions with known defects.
 
+mod defects;
+
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::subject;
 use crate::check::{Check, Group};
 use crate::facts::Facts;
-use crate::facts::etcd::Version;
+use crate::facts::etcd::{Member, Status, Version};
 use crate::finding::{Evidence, Findings};
 use crate::need::Need;
 use crate::severity::Severity;
 use crate::subject::Subject;
+use defects::{DEFECTS, Defect};
 
-/// A defect of some versions.
-struct Defect {
-    /// Those from here on have it.
-    from: Version,
-    /// Those from here on do not.
-    until: Version,
-    severity: Severity,
-    what: &'static str,
-}
-
-/// The oldest minor version that gets corrections: etcd maintains the newest two.
+/// The oldest minor version that still gets corrections: 3.4 ended with 3.4.45.
 const MAINTAINED: (u64, u64) = (3, 5);
-
-/// Known defects that lose or damage data, or end a member while it is cared for.
-const DEFECTS: &[Defect] = &[
-    Defect {
-        from: Version::new(3, 5, 0),
-        until: Version::new(3, 5, 3),
-        severity: Severity::Critical,
-        what: "a member that crashes under load may come back with other data than the rest, unnoticed",
-    },
-    Defect {
-        from: Version::new(3, 5, 0),
-        until: Version::new(3, 5, 6),
-        severity: Severity::Critical,
-        what: "a member that crashes while it is defragmented may come back with other data than the rest",
-    },
-    Defect {
-        from: Version::new(3, 5, 6),
-        until: Version::new(3, 5, 23),
-        severity: Severity::Warning,
-        what: "a defragmentation while a member takes in a snapshot may damage its data",
-    },
-    Defect {
-        from: Version::new(3, 6, 0),
-        until: Version::new(3, 6, 5),
-        severity: Severity::Warning,
-        what: "a defragmentation while a member takes in a snapshot may damage its data",
-    },
-];
 
 pub(crate) const CHECK: Check = Check {
     id: "etcd/version",
@@ -59,33 +25,22 @@ pub(crate) const CHECK: Check = Check {
     title: "the version has known defects",
     meaning: "Some versions of etcd lose or damage data under circumstances that come about by themselves. Later versions of the \
               same minor are free of that and can be put in member by member.",
-    basis: &["https://github.com/etcd-io/etcd/tree/main/CHANGELOG"],
+    basis: &[
+        "https://github.com/etcd-io/etcd/tree/main/CHANGELOG",
+        "https://etcd.io/docs/v3.6/op-guide/data_corruption/",
+        "https://etcd.io/blog/2025/zombie_members_upgrade/",
+    ],
     needs: &[Need::EtcdStatus],
     fix: None,
     run,
 };
 
 fn run(facts: &Facts, findings: &mut Findings) {
-    let mut found = BTreeMap::new();
+    let mut found: BTreeMap<(u64, u64), Vec<String>> = BTreeMap::new();
     for (member, status) in facts.etcd.reached() {
         let Ok(version) = status.version.parse::<Version>() else { continue };
-        found.entry((version.major, version.minor)).or_insert_with(Vec::new).push(member.label());
-        let evidence = || vec![Evidence::new("version", &status.version, &status.endpoint)];
-        for defect in DEFECTS.iter().filter(|defect| version >= defect.from && version < defect.until) {
-            let advice = format!("upgrade to {} or later, one member after the other", defect.until);
-            findings.add(
-                defect.severity,
-                subject(member),
-                format!("in {version} {}", defect.what),
-                advice,
-                evidence(),
-            );
-        }
-        if (version.major, version.minor) < MAINTAINED {
-            let summary = format!("{version} gets no corrections any more");
-            let advice = "upgrade minor by minor, one member after the other";
-            findings.add(Severity::Warning, subject(member), summary, advice, evidence());
-        }
+        found.entry((version.major, version.minor)).or_default().push(member.label());
+        judge(version, member, status, findings);
     }
     if found.len() > 1 {
         let versions: Vec<_> = found
@@ -101,5 +56,35 @@ fn run(facts: &Facts, findings: &mut Findings) {
             advice,
             evidence,
         );
+    }
+}
+
+/// Says what is known of a member's version. Members of one version are one finding, and so are its defects.
+fn judge(version: Version, member: &Member, status: &Status, findings: &mut Findings) {
+    let cause = Subject::new("etcd version", version.to_string());
+    let source = &status.endpoint;
+    let said = || Evidence::new("version", &status.version, source);
+    let mut defects: Vec<_> = DEFECTS.iter().filter(|defect| defect.is_of(version)).collect();
+    defects.sort_by_key(|defect| Reverse(defect.severity));
+    if let Some(gravest) = defects.first() {
+        let more = match defects.len() - 1 {
+            0 => String::new(),
+            1 => ", and one more defect".to_owned(),
+            more => format!(", and {more} more defects"),
+        };
+        let until = defects.iter().map(|defect| defect.until).max().unwrap_or(gravest.until);
+        let advice = format!("upgrade to {until} or later, one member after the other");
+        let mut evidence = vec![said()];
+        let of = |defect: &&Defect| {
+            Evidence::new(format!("corrected in {}", defect.until), defect.what, "etcd's changelog")
+        };
+        evidence.extend(defects.iter().map(of));
+        let summary = format!("{}{more}", gravest.what);
+        findings.add_of(gravest.severity, &cause, subject(member), summary, advice, evidence);
+    }
+    if (version.major, version.minor) < MAINTAINED {
+        let advice = "upgrade minor by minor, one member after the other";
+        let summary = "it gets no corrections any more";
+        findings.add_of(Severity::Warning, &cause, subject(member), summary, advice, vec![said()]);
     }
 }

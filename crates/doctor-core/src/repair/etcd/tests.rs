@@ -1,5 +1,9 @@
+use std::path::Path;
+
 use super::*;
-use crate::facts::etcd::Alarm;
+use crate::facts::Facts;
+use crate::facts::etcd::{Alarm, AlarmKind, Disk};
+use crate::need::{Need, Reading};
 
 const GIB: u64 = 1 << 30;
 
@@ -116,4 +120,70 @@ fn nothing_is_done_where_something_speaks_against_it() {
         },
         "were not read",
     );
+}
+
+fn selected(members: &[&str], when: Option<&str>) -> Selection {
+    Selection {
+        members: members.iter().map(|name| (*name).to_owned()).collect(),
+        when: when.map(|rule| rule.parse().expect("it is a rule")),
+    }
+}
+
+#[test]
+fn members_are_defragmented_with_the_leader_last() {
+    let all = plan_defragmentation(&facts(false), &Selection::default()).expect("nothing speaks against it");
+    assert_eq!(names(&all.plan), ["defragment m1", "defragment m3", "move to m3", "defragment m2", "probe"]);
+    assert_eq!(all.left_alone, []);
+    let one =
+        plan_defragmentation(&facts(false), &selected(&["m3"], None)).expect("nothing speaks against it");
+    assert_eq!(names(&one.plan), ["defragment m3", "probe"], "the leader is not touched");
+    let leader = plan_defragmentation(&facts(true), &selected(&["2"], None)).expect("by its id");
+    assert_eq!(names(&leader.plan), ["move to m3", "defragment m2"], "no write passes while it is full");
+}
+
+#[test]
+fn only_members_for_which_the_rule_holds_are_defragmented() {
+    let mut facts = facts(false);
+    status(&mut facts).in_use = GIB / 4;
+    let chosen = plan_defragmentation(&facts, &selected(&[], Some("freeShare > 0.6"))).expect("a plan");
+    assert_eq!(names(&chosen.plan), ["defragment m1", "probe"]);
+    let left: Vec<_> = chosen.left_alone.iter().map(|left| left.name.as_str()).collect();
+    assert_eq!(left, ["m2", "m3"]);
+    assert!(chosen.left_alone[0].why.contains("1.0 GiB are free (50 %)"), "{chosen:?}");
+    let none = plan_defragmentation(&facts, &selected(&[], Some("size > 8GiB"))).expect("a plan");
+    assert!(none.plan.steps.is_empty());
+    let unknown = plan_defragmentation(&facts, &selected(&["m1"], Some("quotaShare > 0.5")));
+    assert!(unknown.expect_err("there are no metrics")[0].why.contains("the quota of m1"));
+}
+
+#[test]
+fn who_cannot_be_defragmented_is_said() {
+    let mut facts = facts(false);
+    facts.etcd.members[0].is_learner = true;
+    let all = plan_defragmentation(&facts, &Selection::default()).expect("the others can be");
+    assert_eq!(names(&all.plan), ["defragment m3", "move to m3", "defragment m2", "probe"]);
+    assert_eq!(all.left_alone[0].name, "m1");
+    let learner = plan_defragmentation(&facts, &selected(&["m1"], None)).expect_err("it learns");
+    assert!(learner[0].why.contains("m1 learns"));
+    let stranger = plan_defragmentation(&facts, &selected(&["m7"], None)).expect_err("there is none");
+    assert_eq!(stranger[0].why, "there is no member \"m7\"");
+}
+
+#[test]
+fn a_disk_that_does_not_take_a_second_copy_is_left_alone() {
+    let mut facts = facts(false);
+    let disk = |free| Some(Disk { directory: "/var/lib/etcd".to_owned(), free });
+    facts.etcd.members[2].disk = disk(GIB - 1);
+    for refused in [
+        plan(&facts, Path::new("x.snap")).map(drop),
+        plan_defragmentation(&facts, &Selection::default()).map(drop),
+    ] {
+        let refusals = refused.expect_err("there is no room");
+        assert!(refusals[0].why.contains("m3 writes 1.0 GiB anew"), "{refusals:?}");
+    }
+    plan_defragmentation(&facts, &selected(&["m1"], None)).expect("it is another's disk");
+    facts.etcd.members[2].disk = disk(GIB);
+    let plan = plan(&facts, Path::new("x.snap")).expect("there is room");
+    assert!(plan.previews[2].what.contains("1.0 GiB are free on its disk"), "{plan:?}");
+    assert!(plan.previews[1].what.contains("not known from here"), "{plan:?}");
 }

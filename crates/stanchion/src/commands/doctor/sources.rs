@@ -1,89 +1,119 @@
 //! Where facts come from.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod etcd;
 
-use anyhow::anyhow;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use clap::Args;
-use stanchion_doctor::{CertificateOptions, ClientCertificate, Etcd, EtcdOptions, Tls, read_certificates};
+use stanchion_doctor::{
+    CertificateOptions, Cluster, ClusterCertificates, Etcd, KubeOptions, PrometheusOptions, quoted,
+    read_certificates, read_prometheus,
+};
 use stanchion_doctor_core::{Check, Facts, Need};
 
+use self::etcd::EtcdSource;
 use crate::error::Failure;
 use crate::exit::Exit;
 
 /// Where facts come from. Each is optional; what is not given is not looked at.
 #[derive(Debug, Args)]
 pub(crate) struct Sources {
-    /// Members of etcd; the others are found through them.
-    #[arg(long, value_name = "URL", value_delimiter = ',', env = "ETCDCTL_ENDPOINTS")]
-    etcd_endpoints: Vec<String>,
-    /// The authority that the members' certificates come from (PEM).
-    #[arg(long, value_name = "FILE", env = "ETCDCTL_CACERT", requires = "etcd_endpoints")]
-    etcd_cacert: Option<PathBuf>,
-    /// The client's certificate for etcd (PEM).
-    #[arg(long, value_name = "FILE", env = "ETCDCTL_CERT", requires = "etcd_key")]
-    etcd_cert: Option<PathBuf>,
-    /// The client's private key for etcd (PEM).
-    #[arg(long, value_name = "FILE", env = "ETCDCTL_KEY", requires = "etcd_cert")]
-    etcd_key: Option<PathBuf>,
-    /// Where snapshots of etcd are kept.
-    #[arg(long, value_name = "DIR", requires = "etcd_endpoints")]
-    etcd_snapshot_dir: Option<PathBuf>,
+    /// The kubeconfig of a cluster. Without any source, what `kubectl` uses: `$KUBECONFIG`, or `~/.kube/config`.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The context in the kubeconfig, in place of the current one.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    #[command(flatten)]
+    etcd: EtcdSource,
     /// Directories with certificates and kubeconfigs, as /etc/kubernetes and /var/lib/kubelet/pki; those in them, too.
     #[arg(long, value_name = "DIR", value_delimiter = ',')]
     cert_dir: Vec<PathBuf>,
     /// Servers whose certificates are looked at in a handshake.
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     tls_server: Vec<String>,
-    /// How long to wait for a connection, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
-    dial_timeout: u64,
+    /// Look at the certificates in Secrets of the type kubernetes.io/tls, too. Their keys are not looked at.
+    #[arg(long)]
+    kube_secrets: bool,
+    /// Look at the certificates that kubelets show in a handshake, too.
+    #[arg(long)]
+    tls_nodes: bool,
+    /// A Prometheus that says what it keeps, as `http://prometheus:9090`.
+    #[arg(long, value_name = "URL")]
+    prometheus_url: Option<String>,
 }
 
 impl Sources {
     /// Reads what `checks` need from all that is given.
     pub(crate) async fn read(&self, facts: &mut Facts, checks: &[&Check]) -> Result<(), Failure> {
-        let is_needed =
-            |of: &[Need]| checks.iter().any(|check| check.needs.iter().any(|need| of.contains(need)));
+        self.read_needs(facts, &checks.iter().flat_map(|check| check.needs).copied().collect()).await
+    }
+
+    /// Reads what is needed from all that is given.
+    pub(crate) async fn read_needs(&self, facts: &mut Facts, needs: &BTreeSet<Need>) -> Result<(), Failure> {
         let has_certificates = !self.cert_dir.is_empty() || !self.tls_server.is_empty();
-        if self.etcd_endpoints.is_empty() && !has_certificates {
-            let error = anyhow!("there is nothing to look at");
-            return Err(
-                Failure::new(Exit::Usage, error).hint("give --etcd-endpoints, --cert-dir or --tls-server")
-            );
+        let has_others = self.etcd.connection.is_given() || has_certificates || self.prometheus_url.is_some();
+        let cluster = if self.has_kubeconfig() || !has_others { Some(self.cluster().await?) } else { None };
+        if let Some(cluster) = &cluster {
+            Box::pin(cluster.read(facts, needs)).await;
         }
-        if !self.etcd_endpoints.is_empty() {
-            self.etcd(is_needed(&[Need::EtcdKeyspace]))?.read(facts).await;
+        if self.etcd.connection.is_given() {
+            self.etcd(needs.contains(&Need::EtcdKeyspace))?.read(facts).await;
         }
-        if has_certificates && is_needed(&[Need::Certificates]) {
+        if (has_certificates || cluster.is_some()) && needs.contains(&Need::Certificates) {
+            let (secrets, nodes) = (self.kube_secrets, self.tls_nodes);
             let options = CertificateOptions {
                 directories: self.cert_dir.clone(),
                 servers: self.tls_server.clone(),
-                connect_timeout: Duration::from_secs(self.dial_timeout),
+                cluster: cluster.map(|cluster| ClusterCertificates { cluster, secrets, nodes }),
+                connect_timeout: self.etcd.connection.dial_timeout(),
             };
             read_certificates(&options, facts).await;
+        }
+        if let Some(url) = self.prometheus_url.as_ref().filter(|_| needs.contains(&Need::Prometheus)) {
+            let connect_timeout = self.etcd.connection.dial_timeout();
+            let options = PrometheusOptions { url: url.clone(), connect_timeout };
+            let read = read_prometheus(&options, facts).await;
+            read.map_err(|error| Failure::new(Exit::Usage, error))?;
         }
         Ok(())
     }
 
+    /// Returns whether a cluster is asked for by what is given.
+    fn has_kubeconfig(&self) -> bool {
+        self.kubeconfig.is_some() || self.context.is_some() || self.kube_secrets || self.tls_nodes
+    }
+
+    /// Returns the directories with certificates.
+    pub(crate) fn certificate_directories(&self) -> &[PathBuf] {
+        &self.cert_dir
+    }
+
+    /// Returns the command with which kubectl reaches the same cluster.
+    pub(crate) fn kubectl(&self) -> String {
+        let mut words = vec!["kubectl".to_owned()];
+        if let Some(path) = &self.kubeconfig {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            words.push(format!("--kubeconfig={}", quoted(&path.display().to_string())));
+        }
+        words.extend(self.context.as_ref().map(|context| format!("--context={}", quoted(context))));
+        words.join(" ")
+    }
+
+    /// Prepares to ask the API of a cluster.
+    pub(crate) async fn cluster(&self) -> Result<Cluster, Failure> {
+        let options = KubeOptions {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            connect_timeout: self.etcd.connection.dial_timeout(),
+        };
+        let hint = "give --kubeconfig, --etcd-endpoints, --cert-dir, --tls-server or --prometheus-url";
+        Cluster::new(options).await.map_err(|error| Failure::new(Exit::Usage, error).hint(hint))
+    }
+
     /// Prepares to ask etcd; with `keyspace` also what its keys are of.
     pub(crate) fn etcd(&self, keyspace: bool) -> Result<Etcd, Failure> {
-        let usage = |error: anyhow::Error| Failure::new(Exit::Usage, error);
-        if self.etcd_endpoints.is_empty() {
-            return Err(usage(anyhow!("no etcd is named")).hint("give --etcd-endpoints"));
-        }
-        if self.etcd_cert.is_some() && self.etcd_cacert.is_none() {
-            return Err(usage(anyhow!("--etcd-cert needs --etcd-cacert, to know whom it is shown to")));
-        }
-        let client = self.etcd_cert.clone().zip(self.etcd_key.clone());
-        let client = client.map(|(certificate, key)| ClientCertificate { certificate, key });
-        let options = EtcdOptions {
-            endpoints: self.etcd_endpoints.clone(),
-            tls: self.etcd_cacert.clone().map(|ca| Tls { ca, client }),
-            connect_timeout: Duration::from_secs(self.dial_timeout),
-            snapshots: self.etcd_snapshot_dir.clone(),
-            keyspace,
-        };
-        Etcd::new(options).map_err(|error| usage(error.into()))
+        self.etcd.prepare(keyspace)
     }
 }

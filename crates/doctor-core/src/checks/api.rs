@@ -1,0 +1,3 @@
+//! Versions of the API.
+
+pub(super) mod deprecated;

@@ -1,0 +1,3 @@
+//! What takes findings back.
+
+pub(super) mod expired;

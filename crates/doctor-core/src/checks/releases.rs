@@ -1,0 +1,4 @@
+//! Releases of Helm.
+
+pub(super) mod pending;
+pub(super) mod pile;

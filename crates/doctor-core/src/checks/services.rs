@@ -1,0 +1,6 @@
+//! Services.
+
+pub(super) mod no_endpoints;
+
+#[cfg(test)]
+mod tests;

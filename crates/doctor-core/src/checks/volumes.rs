@@ -1,0 +1,7 @@
+//! Volumes.
+
+pub(crate) mod proof;
+pub(crate) mod stuck;
+
+#[cfg(test)]
+mod tests;
