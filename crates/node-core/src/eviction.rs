@@ -15,7 +15,7 @@ mod signal;
 pub use local::{LocalUsage, exceeded_limit};
 pub use pressure::{Pressure, Round};
 pub use rank::{Candidate, Usage, message, victim};
-pub use signal::{Condition, Figure, Limit, Signal, Threshold, ThresholdError, defaults};
+pub use signal::{Condition, Figure, Limit, Signal, Threshold, ThresholdError, defaults, hard, kept};
 
 use std::time::Duration;
 

@@ -40,7 +40,7 @@ pub(crate) async fn run(
     conditions: watch::Sender<BTreeSet<Condition>>,
     stop: CancellationToken,
 ) {
-    let mut pressure = Pressure::new(eviction::defaults());
+    let mut pressure = Pressure::new(node.options.eviction.clone());
     let mut tick = tokio::time::interval(INTERVAL);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

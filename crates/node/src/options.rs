@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use stanchion_machinery::quantity::Quantity;
 use stanchion_node_core::capacity::{MAX_PODS, Reserved};
+use stanchion_node_core::eviction::{self, Threshold};
 use stanchion_node_core::images::Table;
 
 /// With what the node shows who it is, and by what it knows who asks.
@@ -54,8 +54,10 @@ pub struct Options {
     pub max_pods: i64,
     /// Which programs images stand for.
     pub images: Table,
-    /// What of the machine is not for Pods.
+    /// What of the machine is not for Pods, besides what has to stay free.
     pub reserved: Reserved,
+    /// What has to stay free, or Pods are evicted.
+    pub eviction: Vec<Threshold>,
     /// The longest time that a container which fails waits before it is started again.
     pub max_restart_delay: Duration,
     /// The program whose `main` calls `stanchion_sandbox::helper_main`.
@@ -82,11 +84,8 @@ impl Options {
             labels: BTreeMap::new(),
             max_pods: MAX_PODS,
             images: Table::default(),
-            // What has to stay free, or Pods are evicted.
-            reserved: Reserved {
-                eviction: [("memory".to_owned(), Quantity::new(100 << 20))].into(),
-                ..Reserved::default()
-            },
+            reserved: Reserved::default(),
+            eviction: eviction::defaults(),
             max_restart_delay: Duration::from_mins(5),
             program: PathBuf::from("/proc/self/exe"),
             cgroup_parent,

@@ -7,7 +7,8 @@ use kube::runtime::watcher;
 use kube::{Api, Client};
 use parking_lot::Mutex;
 use stanchion_informers::Informer;
-use stanchion_node_core::capacity::allocatable;
+use stanchion_node_core::capacity::{Reserved, allocatable};
+use stanchion_node_core::eviction::kept;
 use stanchion_node_core::names::Resolver;
 use stanchion_sandbox::{ContainerState, Runtime};
 use tokio::sync::watch;
@@ -39,13 +40,14 @@ pub async fn run(
     let runtime = Runtime::open(sandbox_options(&options)).await?;
     let (events, writer) = Events::new(client.clone(), &options.name);
     let capacity = machine.capacity(&options);
+    let reserved = Reserved { eviction: kept(&options.eviction, &capacity), ..options.reserved.clone() };
     let resolver = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let node = Arc::new(Node {
         addresses: Addresses::new(options.pod_range)?,
         services: Informer::default(),
         own: Informer::default(),
         follower: Follower::new(client.clone()),
-        allocatable: allocatable(&capacity, &options.reserved),
+        allocatable: allocatable(&capacity, &reserved),
         memory: machine.memory,
         images: options.images.clone(),
         resolver: Resolver::parse(&resolver),

@@ -13,6 +13,9 @@ mod churn;
 #[path = "up/crashes.rs"]
 mod crashes;
 #[cfg(test)]
+#[path = "up/disk.rs"]
+mod disk;
+#[cfg(test)]
 #[expect(dead_code, reason = "other suites use more of it")]
 #[path = "up/ground.rs"]
 mod ground;

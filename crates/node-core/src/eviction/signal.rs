@@ -1,10 +1,13 @@
 //! What is watched, and from where on it is too little.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use stanchion_machinery::quantity::Quantity;
 use thiserror::Error;
+
+use crate::capacity::Amounts;
 
 /// Something that can run out. The order is that in which it is seen to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,10 +152,24 @@ pub struct Threshold {
     pub reclaim: Option<Limit>,
 }
 
-/// A threshold that cannot be read.
+/// A threshold that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("eviction threshold {0:?} is not of the form memory.available<100Mi or nodefs.available<10%")]
-pub struct ThresholdError(String);
+pub enum ThresholdError {
+    /// It cannot be read.
+    #[error("eviction threshold {0:?} is not of the form memory.available<100Mi or nodefs.available<10%")]
+    Form(String),
+    /// A signal that this node does not look at.
+    #[error("eviction threshold for {}: this node looks at {}", .0.as_str(), measured())]
+    NotMeasured(Signal),
+    /// A signal with two thresholds.
+    #[error("eviction threshold for {} is given twice", .0.as_str())]
+    Twice(Signal),
+}
+
+fn measured() -> String {
+    let names: Vec<_> = defaults().iter().map(|threshold| threshold.signal.as_str()).collect();
+    names.join(", ")
+}
 
 impl Threshold {
     /// Reads a threshold such as `memory.available<100Mi`.
@@ -162,7 +179,7 @@ impl Threshold {
             let (signal, _) = SIGNALS.iter().find(|(_, known)| *known == name)?;
             Some(Self { signal: *signal, limit: Limit::parse(limit)?, grace, reclaim: None })
         };
-        parse().ok_or_else(|| ThresholdError(text.to_owned()))
+        parse().ok_or_else(|| ThresholdError::Form(text.to_owned()))
     }
 
     /// Returns whether a figure is below it.
@@ -189,13 +206,46 @@ pub struct Figure {
 }
 
 /// Returns the hard thresholds that hold unless others are set.
+///
+/// The disk of a node of containers is the node's own, and a kubelet wants 10 % of it free. Here it is the disk of
+/// somebody's machine, filled by other things, which no eviction would make smaller: an amount is left for the store and
+/// the logs, whatever the size of the disk. There are no images, hence no thresholds for them.
 pub fn defaults() -> Vec<Threshold> {
     let hard = |signal, limit| Threshold { signal, limit, grace: None, reclaim: None };
     vec![
         hard(Signal::MemoryAvailable, Limit::Amount(Quantity::new(100 << 20))),
-        hard(Signal::NodefsAvailable, Limit::Share(100)),
-        hard(Signal::NodefsInodesFree, Limit::Share(50)),
-        hard(Signal::ImagefsAvailable, Limit::Share(150)),
-        hard(Signal::ImagefsInodesFree, Limit::Share(50)),
+        hard(Signal::NodefsAvailable, Limit::Amount(Quantity::new(1 << 30))),
+        hard(Signal::NodefsInodesFree, Limit::Share(10)),
     ]
+}
+
+/// Reads hard thresholds such as `memory.available<100Mi,nodefs.available<10%`: signals that are not named keep their
+/// default.
+pub fn hard(text: &str) -> Result<Vec<Threshold>, ThresholdError> {
+    let mut thresholds = defaults();
+    let mut named = BTreeSet::new();
+    for part in text.split(',').map(str::trim) {
+        let given = Threshold::parse(part, None)?;
+        let signal = given.signal;
+        if !named.insert(signal) {
+            return Err(ThresholdError::Twice(signal));
+        }
+        let known = thresholds.iter_mut().find(|threshold| threshold.signal == signal);
+        *known.ok_or(ThresholdError::NotMeasured(signal))? = given;
+    }
+    Ok(thresholds)
+}
+
+/// Returns what Pods cannot use of a node because it has to stay free.
+pub fn kept(thresholds: &[Threshold], capacity: &Amounts) -> Amounts {
+    let kept = thresholds.iter().filter(|threshold| threshold.grace.is_none()).filter_map(|threshold| {
+        let resource = match threshold.signal {
+            Signal::MemoryAvailable => "memory",
+            Signal::NodefsAvailable => "ephemeral-storage",
+            _ => return None,
+        };
+        let whole = capacity.get(resource)?;
+        Some((resource.to_owned(), Quantity::new(threshold.limit.of(whole.value()))))
+    });
+    kept.collect()
 }

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 use serde_json::json;
+use stanchion_machinery::quantity::Quantity;
 
 use super::*;
 use crate::moment::Moment;
@@ -34,19 +35,52 @@ fn thresholds_are_read() {
     }
     let limits: Vec<String> =
         defaults().iter().map(|t| format!("{}<{}", t.signal.as_str(), t.limit)).collect();
-    let expected = [
-        "memory.available<104857600",
-        "nodefs.available<10%",
-        "nodefs.inodesFree<5%",
-        "imagefs.available<15%",
-        "imagefs.inodesFree<5%",
-    ];
+    let expected = ["memory.available<104857600", "nodefs.available<1073741824", "nodefs.inodesFree<1%"];
     assert_eq!(limits, expected);
 }
 
 #[test]
+fn hard_thresholds_replace_the_default_of_their_signal() {
+    let shown = |text: &str| {
+        let line = |t: &Threshold| format!("{}<{}", t.signal.as_str(), t.limit);
+        hard(text).map(|read| read.iter().map(line).collect::<Vec<_>>()).map_err(|error| error.to_string())
+    };
+    let read = shown("nodefs.available<10%, memory.available<1Gi");
+    assert_eq!(
+        read,
+        Ok(["memory.available<1073741824", "nodefs.available<10%", "nodefs.inodesFree<1%"]
+            .map(str::to_owned)
+            .to_vec())
+    );
+    let refused = [
+        ("", "not of the form"),
+        ("nodefs.available<10%,", "not of the form"),
+        (
+            "imagefs.available<15%",
+            "for imagefs.available: this node looks at memory.available, nodefs.available, nodefs.inodesFree",
+        ),
+        ("nodefs.available<10%,nodefs.available<1Gi", "for nodefs.available is given twice"),
+    ];
+    for (text, why) in refused {
+        let error = shown(text).expect_err(text);
+        assert!(error.contains(why), "{text}: {error}");
+    }
+}
+
+#[test]
+fn what_has_to_stay_free_is_not_for_pods() {
+    let amount = |text| Quantity::parse(text).expect("a quantity");
+    let capacity = [("cpu", "2"), ("memory", "8Gi"), ("ephemeral-storage", "200Gi"), ("pods", "110")]
+        .map(|(name, text)| (name.to_owned(), amount(text)));
+    let thresholds = hard("memory.available<5%,nodefs.available<10Gi").expect("read");
+    let kept = kept(&thresholds, &capacity.into());
+    let expected = [("memory", Quantity::new((8 << 30) / 20)), ("ephemeral-storage", amount("10Gi"))];
+    assert_eq!(kept, expected.map(|(name, amount)| (name.to_owned(), amount)).into());
+}
+
+#[test]
 fn conditions_are_held_and_memory_comes_first() {
-    let mut pressure = Pressure::new(defaults());
+    let mut pressure = Pressure::new(hard("nodefs.available<10%").expect("read"));
     let round = pressure.observe(&[disk(50), memory(50)], at(0));
     assert_eq!(round.conditions, [Condition::Memory, Condition::Disk].into());
     assert_eq!(round.urgent.map(|(threshold, _)| threshold.signal), Some(Signal::MemoryAvailable));

@@ -67,6 +67,8 @@ pub(crate) struct Arguments {
     /// How many Pods may run.
     #[arg(long, value_name = "N", default_value_t = MAX_PODS, value_parser = clap::value_parser!(i64).range(1..))]
     max_pods: i64,
+    #[command(flatten)]
+    eviction: place::EvictionArguments,
     /// The serving certificate (PEM) for the node's name; by default one that is signed by itself, in DIR/pki.
     #[arg(long, value_name = "FILE", requires = "tls_private_key_file")]
     tls_cert_file: Option<PathBuf>,
@@ -129,6 +131,7 @@ impl Arguments {
             cluster_domain: self.cluster_domain.clone(),
             labels: self.node_labels.iter().cloned().collect::<BTreeMap<_, _>>(),
             max_pods: self.max_pods,
+            eviction: self.eviction.thresholds(),
             ..options
         })
     }

@@ -61,6 +61,8 @@ pub(crate) struct Arguments {
     /// The percentage of nodes to look at for ones that will do; by default it adapts to their number.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     percentage_of_nodes_to_score: Option<u8>,
+    #[command(flatten)]
+    eviction: place::EvictionArguments,
     /// Run no operator and no manager of databases; they can be run alone, with an etcd of their own.
     #[arg(long)]
     no_databases: bool,
@@ -191,6 +193,7 @@ fn node(
         authority: Some(server.authority().to_owned()),
     };
     let mut options = place::options(&arguments.data_dir, &name, ranges.pods, dns, credentials)?;
+    options.eviction = arguments.eviction.thresholds();
     if arguments.simulate_nodes > 0 {
         // Without a zone it would count as an empty one among those of the simulated nodes, and be filled first.
         options.labels.insert(stanchion_node::ZONE.to_owned(), stanchion_node::zone(&name));

@@ -55,6 +55,12 @@ impl Ground {
         self.go_on().await;
     }
 
+    /// Starts it again with other arguments after it was stopped.
+    pub(crate) async fn go_on_with(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        self.go_on().await;
+    }
+
     /// Ends the process by a signal; its Pods stay.
     pub(crate) async fn stop(&mut self, name: &str) {
         signal(&self.child, name).await;

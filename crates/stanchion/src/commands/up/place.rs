@@ -4,8 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 use ipnet::Ipv4Net;
 use stanchion_node::{Credentials, Options};
+use stanchion_node_core::eviction::{self, Threshold, ThresholdError};
 use stanchion_node_core::images::{Row, Table};
 
 /// The prefix length of the addresses of one node.
@@ -47,6 +49,29 @@ pub(crate) fn options(
         images: images(&data_dir.join(IMAGES))?,
         ..Options::new(name, state(data_dir), credentials)
     })
+}
+
+/// What has to stay free on a node, or Pods are evicted.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct EvictionArguments {
+    /// Below what Pods are evicted: memory.available, nodefs.available and nodefs.inodesFree, each an amount or a
+    /// percentage. A signal that is not named keeps its default: memory.available<100Mi,nodefs.available<1Gi,nodefs.inodesFree<1%.
+    #[arg(long, value_name = "SIGNAL<AMOUNT,…", value_parser = thresholds)]
+    eviction_hard: Option<Thresholds>,
+}
+
+#[derive(Clone, Debug)]
+struct Thresholds(Vec<Threshold>);
+
+fn thresholds(text: &str) -> Result<Thresholds, ThresholdError> {
+    eviction::hard(text).map(Thresholds)
+}
+
+impl EvictionArguments {
+    /// Returns the thresholds.
+    pub(crate) fn thresholds(&self) -> Vec<Threshold> {
+        self.eviction_hard.clone().map_or_else(eviction::defaults, |Thresholds(given)| given)
+    }
 }
 
 /// Reads what images stand for: rows of a user before those that are built in.

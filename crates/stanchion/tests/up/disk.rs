@@ -1,0 +1,62 @@
+//! What happens on a node whose disk is too full.
+
+use crate::LIMIT;
+use crate::ground::Ground;
+use crate::support::command::{run_with, stanchion};
+use crate::support::{wait_for, within};
+
+const SLEEPER: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: NAME}
+spec: {terminationGracePeriodSeconds: 1, containers: [{name: c, image: busybox, command: [sleep, '1000']}]}
+";
+
+/// No disk has as much.
+const ALL: [&str; 2] = ["--eviction-hard", "nodefs.available<100%"];
+
+#[tokio::test]
+async fn what_runs_is_evicted_and_nothing_is_placed() {
+    within(LIMIT, async {
+        let mut ground = Ground::start(&[]).await;
+        ground.apply(&SLEEPER.replace("NAME", "first")).await;
+        ground.kubectl("wait --for=condition=Ready pod/first --timeout=30s").await.done();
+        let pressure = ".items[0].status.conditions[?(@.type==\"DiskPressure\")].status";
+        assert_eq!(ground.field("nodes", pressure).await, "False");
+        assert_ne!(ground.field("nodes", ".items[0].status.allocatable.ephemeral-storage").await, "0");
+
+        ground.stop("TERM").await;
+        ground.go_on_with(&ALL).await;
+        ground.wait_field("nodes", pressure, "True").await;
+        ground.wait_field("pod/first", ".status.reason", "Evicted").await;
+        let message = ground.field("pod/first", ".status.message").await;
+        assert!(message.starts_with("The node was low on resource: ephemeral-storage. "), "{message}");
+        assert_eq!(ground.field("nodes", ".items[0].status.allocatable.ephemeral-storage").await, "0");
+        wait_for("the node has no taint", async || {
+            let taints = ground.field("nodes", ".items[0].spec.taints[*].key").await;
+            taints.split(' ').any(|key| key == "node.kubernetes.io/disk-pressure").then_some(())
+        })
+        .await;
+        ground.apply(&SLEEPER.replace("NAME", "second")).await;
+        let why = ".status.conditions[?(@.type==\"PodScheduled\")].message";
+        wait_for("nobody says why the second one waits", async || {
+            let why = ground.field("pod/second", why).await;
+            why.contains("node.kubernetes.io/disk-pressure").then_some(())
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn thresholds_of_what_is_not_looked_at_are_refused() {
+    for (given, why) in [
+        ("imagefs.available<15%", "this node looks at memory.available, nodefs.available, nodefs.inodesFree"),
+        ("nodefs.available", "is not of the form"),
+    ] {
+        for verb in ["up", "node"] {
+            let refused = run_with("", stanchion().args([verb, "--eviction-hard", given])).await.failed(2);
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
+}
