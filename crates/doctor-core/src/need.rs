@@ -92,6 +92,42 @@ impl Need {
         }
     }
 
+    /// Returns whether the API of a cluster tells it.
+    pub fn is_of_cluster(self) -> bool {
+        matches!(
+            self,
+            Self::KubeServer
+                | Self::KubeNodes
+                | Self::KubePods
+                | Self::KubeWorkloads
+                | Self::KubeJobs
+                | Self::KubeBudgets
+                | Self::KubePolicies
+                | Self::KubeServices
+                | Self::KubeVolumes
+                | Self::KubeEvents
+                | Self::KubeReleases
+                | Self::KubeKubelets
+                | Self::KubeIngresses
+                | Self::KubeLogs
+                | Self::KubeDeprecatedApis
+        )
+    }
+
+    /// Returns whether etcd tells it, or what lies beside etcd.
+    pub fn is_of_etcd(self) -> bool {
+        matches!(
+            self,
+            Self::EtcdStatus
+                | Self::EtcdAlarms
+                | Self::EtcdMetrics
+                | Self::EtcdKeyspace
+                | Self::EtcdGrowth
+                | Self::EtcdSettings
+                | Self::EtcdSnapshots
+        )
+    }
+
     /// Returns which option gives the source of it.
     pub fn asked_with(self) -> &'static str {
         match self {

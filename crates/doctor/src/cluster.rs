@@ -25,7 +25,7 @@ use stanchion_doctor_core::{Facts, Kube, Marks, Meta, Need, Reading};
 use thiserror::Error;
 use tokio::time::timeout;
 
-use crate::chain;
+use crate::{Progress, chain};
 use page::PageError;
 use tls::Tls;
 
@@ -38,6 +38,8 @@ pub struct KubeOptions {
     pub context: Option<String>,
     /// How long a connection may take.
     pub connect_timeout: Duration,
+    /// Who is told how far it is.
+    pub progress: Progress,
 }
 
 /// Why a cluster cannot be asked.
@@ -69,6 +71,7 @@ pub struct Cluster {
     client: Client,
     server: String,
     tls: Tls,
+    progress: Progress,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -93,7 +96,7 @@ impl Cluster {
         let tls = Tls::of(&config);
         let client = Client::try_from(config)
             .map_err(|source| KubeError::Client { server: server.clone(), source: Box::new(source) })?;
-        Ok(Self { client, server, tls })
+        Ok(Self { client, server, tls, progress: options.progress })
     }
 
     /// Returns where the API is.
@@ -172,6 +175,7 @@ impl Cluster {
             Ok(Err(error)) => Reading::Failed { source, why: chain(&error) },
             Err(_) => Reading::Failed { source, why: format!("not done within {:?}", need.deadline()) },
         };
+        self.progress.done(need);
         Some((need, reading))
     }
 }

@@ -9,6 +9,7 @@
 mod certs;
 mod cluster;
 mod etcd;
+mod progress;
 mod prometheus;
 
 pub use certs::{
@@ -21,6 +22,7 @@ pub use etcd::{
     ClientCertificate, Done, Etcd, EtcdError, EtcdOptions, GrowthSource, Pauses, RepairError, SaveError,
     Saved, Tls, WeighError, WritePauses, expire_snapshots, snapshot_name,
 };
+pub use progress::{Progress, Standing};
 pub use prometheus::{PrometheusError, PrometheusOptions, read_prometheus};
 
 /// Says in one line why something failed. What the API says is the end of it: its status would only be repeated.

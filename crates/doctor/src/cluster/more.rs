@@ -50,6 +50,8 @@ impl Cluster {
                 Reading::Failed { source, why }
             }
         };
-        Some((need, timeout(need.deadline(), read).await.unwrap_or_else(|_| late())))
+        let reading = timeout(need.deadline(), read).await.unwrap_or_else(|_| late());
+        self.progress.done(need);
+        Some((need, reading))
     }
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use stanchion_doctor::Progress;
 use stanchion_doctor_core::{
     ALL, Check, Exemption, Facts, Finding, LeftUnrepaired, Marks, Need, Report, Severity, Subject, diagnose,
     needs_to_repair, repairs_objects,
@@ -125,7 +126,7 @@ async fn look(
         exemption.wanted_labels(&mut labels);
     }
     facts.marks = Marks::wanting(labels);
-    arguments.sources.read_needs(&mut facts, &needs).await?;
+    arguments.sources.read_needs(&mut facts, &needs, &Progress::default()).await?;
     facts.take_exemptions(exemptions.to_vec());
     let mut report = diagnose(&facts, checks.iter().copied());
     report.findings.retain(|finding| is_wanted(arguments, finding));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use stanchion_doctor::{Progress, Standing};
 use stanchion_doctor_core::{Check, Exemption, Facts, Marks, Report, Severity, diagnose};
 use stanchion_doctor_report::Document;
 use tokio::time::interval;
@@ -13,7 +14,9 @@ use crate::error::Failure;
 use crate::output::live;
 
 /// How often a person is told that it goes on.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(200);
+/// How wide the bar is.
+const WIDTH: usize = 20;
 
 /// What to look at, and what for.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,10 @@ impl Look {
 impl What<'_> {
     /// Reads what the checks need, and runs them.
     pub(super) async fn look(&self) -> Result<Look, Failure> {
+        self.look_telling(&Progress::default()).await
+    }
+
+    async fn look_telling(&self, progress: &Progress) -> Result<Look, Failure> {
         let began = Instant::now();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?;
         let at = i64::try_from(now.as_secs()).context("the clock stands too far ahead")?;
@@ -50,7 +57,7 @@ impl What<'_> {
         let mut labels = BTreeSet::new();
         self.exemptions.iter().for_each(|exemption| exemption.wanted_labels(&mut labels));
         facts.marks = Marks::wanting(labels);
-        Box::pin(self.sources.read(&mut facts, self.checks)).await?;
+        Box::pin(self.sources.read(&mut facts, self.checks, progress)).await?;
         facts.take_exemptions(self.exemptions.to_vec());
         let report = diagnose(&facts, self.checks.iter().copied());
         Ok(Look { report, at, took: began.elapsed() })
@@ -62,10 +69,8 @@ impl What<'_> {
             return self.look().await;
         }
         let began = Instant::now();
-        let mut groups: Vec<_> = self.checks.iter().map(|check| check.group.name()).collect();
-        groups.dedup();
-        let groups = groups.join(", ");
-        let look = self.look();
+        let progress = Progress::default();
+        let look = self.look_telling(&progress);
         tokio::pin!(look);
         let mut ticks = interval(TICK);
         loop {
@@ -75,9 +80,34 @@ impl What<'_> {
                     return look;
                 }
                 _ = ticks.tick() => {
-                    live::show(&format!("{} s: looking at {groups}", began.elapsed().as_secs()));
+                    live::show(&bar(&progress.standing(), began.elapsed()));
                 }
             }
         }
+    }
+}
+
+/// Shows how far a look is.
+fn bar(standing: &Standing, took: Duration) -> String {
+    let Standing { done, all, left } = standing;
+    let full = if *all == 0 { 0 } else { done * WIDTH / all };
+    let (full, rest) = ("█".repeat(full), "░".repeat(WIDTH - full));
+    let left = if left.is_empty() { "checking".to_owned() } else { format!("reading {}", left.join(", ")) };
+    format!("{full}{rest} {done} of {all}, {} s: {left}", took.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_says_how_far_it_is() {
+        let at = |done, all, left: &[&'static str]| {
+            bar(&Standing { done, all, left: left.to_vec() }, Duration::from_millis(2900))
+        };
+        assert_eq!(at(0, 0, &[]), format!("{} 0 of 0, 2 s: checking", "░".repeat(20)));
+        let expected = format!("{}{} 1 of 3, 2 s: reading Pods, Events", "█".repeat(6), "░".repeat(14));
+        assert_eq!(at(1, 3, &["Pods", "Events"]), expected);
+        assert_eq!(at(3, 3, &[]), format!("{} 3 of 3, 2 s: checking", "█".repeat(20)));
     }
 }

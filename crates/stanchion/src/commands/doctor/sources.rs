@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use stanchion_doctor::{
-    CertificateOptions, Cluster, ClusterCertificates, Etcd, KubeOptions, PrometheusOptions, quoted,
+    CertificateOptions, Cluster, ClusterCertificates, Etcd, KubeOptions, Progress, PrometheusOptions, quoted,
     read_certificates, read_prometheus,
 };
 use stanchion_doctor_core::{Check, Facts, Need};
@@ -45,23 +45,43 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// Reads what `checks` need from all that is given.
-    pub(crate) async fn read(&self, facts: &mut Facts, checks: &[&Check]) -> Result<(), Failure> {
-        self.read_needs(facts, &checks.iter().flat_map(|check| check.needs).copied().collect()).await
+    /// Reads what `checks` need from all that is given, and tells `progress`.
+    pub(crate) async fn read(
+        &self,
+        facts: &mut Facts,
+        checks: &[&Check],
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let needs = checks.iter().flat_map(|check| check.needs).copied().collect();
+        self.read_needs(facts, &needs, progress).await
     }
 
-    /// Reads what is needed from all that is given.
-    pub(crate) async fn read_needs(&self, facts: &mut Facts, needs: &BTreeSet<Need>) -> Result<(), Failure> {
+    /// Reads what is needed from all that is given, and tells `progress`.
+    pub(crate) async fn read_needs(
+        &self,
+        facts: &mut Facts,
+        needs: &BTreeSet<Need>,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
         let has_certificates = !self.cert_dir.is_empty() || !self.tls_server.is_empty();
-        let has_others = self.etcd.connection.is_given() || has_certificates || self.prometheus_url.is_some();
-        let cluster = if self.has_kubeconfig() || !has_others { Some(self.cluster().await?) } else { None };
+        let has_etcd = self.etcd.connection.is_given();
+        let has_others = has_etcd || has_certificates || self.prometheus_url.is_some();
+        let has_cluster = self.has_kubeconfig() || !has_others;
+        let reads_certificates = (has_certificates || has_cluster) && needs.contains(&Need::Certificates);
+        progress.expect(needs.iter().copied().filter(|need| match need {
+            Need::Certificates => reads_certificates,
+            Need::Prometheus => self.prometheus_url.is_some(),
+            need => (has_cluster && need.is_of_cluster()) || (has_etcd && need.is_of_etcd()),
+        }));
+        let cluster = if has_cluster { Some(self.cluster_with(progress.clone()).await?) } else { None };
         if let Some(cluster) = &cluster {
             Box::pin(cluster.read(facts, needs)).await;
         }
-        if self.etcd.connection.is_given() {
+        if has_etcd {
             self.etcd(needs.contains(&Need::EtcdKeyspace))?.read(facts).await;
+            needs.iter().filter(|need| need.is_of_etcd()).for_each(|need| progress.done(*need));
         }
-        if (has_certificates || cluster.is_some()) && needs.contains(&Need::Certificates) {
+        if reads_certificates {
             let (secrets, nodes) = (self.kube_secrets, self.tls_nodes);
             let options = CertificateOptions {
                 directories: self.cert_dir.clone(),
@@ -70,12 +90,14 @@ impl Sources {
                 connect_timeout: self.etcd.connection.dial_timeout(),
             };
             read_certificates(&options, facts).await;
+            progress.done(Need::Certificates);
         }
         if let Some(url) = self.prometheus_url.as_ref().filter(|_| needs.contains(&Need::Prometheus)) {
             let connect_timeout = self.etcd.connection.dial_timeout();
             let options = PrometheusOptions { url: url.clone(), connect_timeout };
             let read = read_prometheus(&options, facts).await;
             read.map_err(|error| Failure::new(Exit::Usage, error))?;
+            progress.done(Need::Prometheus);
         }
         Ok(())
     }
@@ -103,10 +125,15 @@ impl Sources {
 
     /// Prepares to ask the API of a cluster.
     pub(crate) async fn cluster(&self) -> Result<Cluster, Failure> {
+        self.cluster_with(Progress::default()).await
+    }
+
+    async fn cluster_with(&self, progress: Progress) -> Result<Cluster, Failure> {
         let options = KubeOptions {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
             connect_timeout: self.etcd.connection.dial_timeout(),
+            progress,
         };
         let hint = "give --kubeconfig, --etcd-endpoints, --cert-dir, --tls-server or --prometheus-url";
         Cluster::new(options).await.map_err(|error| Failure::new(Exit::Usage, error).hint(hint))
