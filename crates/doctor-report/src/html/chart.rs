@@ -5,7 +5,10 @@ use maud::{Markup, html};
 /// What the bars share of the width; the names stand left of them, and the numbers right.
 const NAME: usize = 110;
 const LENGTH: usize = 380;
-const NUMBER: usize = 60;
+/// Between a bar and its numbers.
+const GAP: usize = 8;
+/// No character of the numbers is wider.
+const CHARACTER: usize = 9;
 /// The height of a bar, and of a bar with the room below it.
 const THICK: usize = 18;
 const ROW: usize = 26;
@@ -20,6 +23,10 @@ pub(super) struct Bar<'a> {
 impl Bar<'_> {
     fn whole(&self) -> usize {
         self.parts.iter().map(|(_, amount)| amount).sum()
+    }
+
+    fn numbers(&self) -> String {
+        self.parts.iter().map(|(_, amount)| amount.to_string()).collect::<Vec<_>>().join(" / ")
     }
 
     /// Returns where the parts begin and how long they are, if the longest bar is `most`.
@@ -39,7 +46,8 @@ impl Bar<'_> {
 /// Draws bars below each other, all on one scale.
 pub(super) fn bars(label: &str, bars: &[Bar<'_>]) -> Markup {
     let most = bars.iter().map(Bar::whole).max().unwrap_or(0).max(1);
-    let (width, height) = (NAME + LENGTH + NUMBER, ROW * bars.len());
+    let characters = bars.iter().map(|bar| bar.numbers().len()).max().unwrap_or(0);
+    let (width, height) = (NAME + LENGTH + GAP + characters * CHARACTER, ROW * bars.len());
     html! {
         svg viewBox=(format!("0 0 {width} {height}")) role="img" aria-label=(label) {
             @for (row, bar) in bars.iter().enumerate() {
@@ -52,9 +60,7 @@ pub(super) fn bars(label: &str, bars: &[Bar<'_>]) -> Markup {
                         }
                     }
                 }
-                text x=(NAME + bar.whole() * LENGTH / most + 8) y=(base) {
-                    (bar.parts.iter().map(|(_, amount)| amount.to_string()).collect::<Vec<_>>().join(" / "))
-                }
+                text x=(NAME + bar.whole() * LENGTH / most + GAP) y=(base) { (bar.numbers()) }
             }
         }
     }
@@ -78,8 +84,16 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_numbers_have_room() {
+        let parts = vec![("run", 1046), ("impossible", 0), ("unasked", 18)];
+        let drawn = bars("x", &[Bar { name: "checks", parts }]).into_string();
+        let room = 507 - CHARACTER + "1046 / 0 / 18".len() * CHARACTER;
+        assert!(drawn.contains(&format!("viewBox=\"0 0 {room} 26\"")), "{drawn}");
+    }
+
+    #[test]
     fn nothing_at_all_is_an_empty_bar() {
         let drawn = bars("x", &[Bar { name: "etcd", parts: vec![("critical", 0)] }]).into_string();
-        assert!(drawn.contains("viewBox=\"0 0 550 26\"") && !drawn.contains("<rect"), "{drawn}");
+        assert!(drawn.contains("viewBox=\"0 0 507 26\"") && !drawn.contains("<rect"), "{drawn}");
     }
 }
