@@ -216,6 +216,20 @@ ensure_peers() {
     fi
 }
 
+# The real Prometheus, which the doctor looks at in tests.
+ensure_prometheus() {
+    have prometheus && have promtool && return
+    peers_on_path
+    have prometheus && have promtool && return
+    step "unpacking prometheus, which tests use"
+    need_apt "prometheus" prometheus
+    unpack_packages prometheus
+    hash -r
+    if ! have prometheus || ! have promtool; then
+        die "the package prometheus did not bring prometheus and promtool"
+    fi
+}
+
 # Python's Kubernetes client in an environment of its own, for the tests that use it. Where it cannot be had, which takes
 # Python and a network, those tests are skipped: STANCHION_PYTHON is then empty.
 ensure_python_client() {

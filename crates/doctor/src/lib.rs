@@ -23,7 +23,7 @@ pub use etcd::{
     Saved, Tls, WeighError, WritePauses, expire_snapshots, snapshot_name,
 };
 pub use progress::{Progress, Standing};
-pub use prometheus::{PrometheusError, PrometheusOptions, read_prometheus};
+pub use prometheus::{PrometheusError, PrometheusLogin, PrometheusOptions, read_prometheus};
 
 /// Says in one line why something failed. What the API says is the end of it: its status would only be repeated.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {

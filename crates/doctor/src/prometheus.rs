@@ -1,8 +1,14 @@
 //! What a Prometheus says of what it keeps.
 
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kube::{Client, Config};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject as _};
+use secrecy::SecretString;
 use serde::Deserialize;
 use stanchion_doctor_core::{Facts, Need, Prometheus, Reading};
 use thiserror::Error;
@@ -21,8 +27,26 @@ const DAY_AGO: &str = "/api/v1/query?query=prometheus_tsdb_head_series%20offset%
 pub struct PrometheusOptions {
     /// Where it is; a path in front of its own is kept.
     pub url: String,
+    /// Who signed its certificate, as a file (PEM); without one, whom this machine trusts.
+    pub authority: Option<PathBuf>,
+    /// As whom it is asked.
+    pub login: Option<PrometheusLogin>,
     /// How long a connection may take.
     pub connect_timeout: Duration,
+}
+
+/// As whom a Prometheus is asked. Secrets stay in files, which are read for each look.
+#[derive(Clone, Debug)]
+pub enum PrometheusLogin {
+    /// Whoever has the token in this file.
+    Token(PathBuf),
+    /// A user.
+    User {
+        /// Its name.
+        name: String,
+        /// The file with its password.
+        password: PathBuf,
+    },
 }
 
 /// Why a Prometheus cannot be asked.
@@ -33,6 +57,30 @@ pub enum PrometheusError {
     Url {
         /// What was given.
         url: String,
+    },
+    /// A login would be there to read for whoever is on the way.
+    #[error("a login is not sent to {host} in the clear")]
+    InTheClear {
+        /// Where it would have been sent.
+        host: String,
+    },
+    /// The file with its authority cannot be used.
+    #[error("cannot use {} as the authority of a Prometheus", .path.display())]
+    Authority {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: pem::Error,
+    },
+    /// A file with a secret cannot be used.
+    #[error("cannot read the login of a Prometheus from {}", .path.display())]
+    Login {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// Its address cannot be made a client of.
     #[error("cannot prepare a client for {url}")]
@@ -110,10 +158,49 @@ fn client(options: &PrometheusOptions) -> Result<Client, PrometheusError> {
     if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() || url.query().is_some() {
         return Err(refused());
     }
+    let is_secure = url.scheme_str() == Some("https");
+    let host = url.host().unwrap_or_default().to_owned();
     let mut config = Config::new(url);
     config.connect_timeout = Some(options.connect_timeout);
+    config.root_cert = options.authority.as_deref().map(authorities).transpose()?;
+    if let Some(login) = &options.login {
+        if !is_secure && !is_loopback(&host) {
+            return Err(PrometheusError::InTheClear { host });
+        }
+        let auth = &mut config.auth_info;
+        match login {
+            PrometheusLogin::Token(file) => auth.token = Some(secret(file)?),
+            PrometheusLogin::User { name, password } => {
+                (auth.username, auth.password) = (Some(name.clone()), Some(secret(password)?));
+            }
+        }
+    }
     Client::try_from(config)
         .map_err(|source| PrometheusError::Client { url: options.url.clone(), source: Box::new(source) })
+}
+
+/// Returns the certificates of a file in DER.
+fn authorities(path: &Path) -> Result<Vec<Vec<u8>>, PrometheusError> {
+    let error = |source| PrometheusError::Authority { path: path.to_owned(), source };
+    let all = CertificateDer::pem_file_iter(path).map_err(error)?;
+    let all: Vec<_> = all.map(|one| one.map(|der| der.to_vec())).collect::<Result<_, _>>().map_err(error)?;
+    if all.is_empty() { Err(error(pem::Error::NoItemsFound)) } else { Ok(all) }
+}
+
+/// Reads what a file holds. The end of its line is none of it.
+fn secret(path: &Path) -> Result<SecretString, PrometheusError> {
+    let error = |source| PrometheusError::Login { path: path.to_owned(), source };
+    let text = std::fs::read_to_string(path).map_err(error)?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err(error(io::Error::new(io::ErrorKind::InvalidData, "it is empty")));
+    }
+    Ok(text.into())
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 async fn read(client: &Client, server: String) -> Result<Prometheus, PageError> {
@@ -135,4 +222,42 @@ async fn read(client: &Client, server: String) -> Result<Prometheus, PageError> 
 fn single(samples: &Samples) -> Option<u64> {
     let [sample] = samples.result.as_slice() else { return None };
     sample.value.1.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(url: &str, login: Option<PrometheusLogin>, authority: Option<PathBuf>) -> Option<String> {
+        let options = PrometheusOptions {
+            url: url.to_owned(),
+            authority,
+            login,
+            connect_timeout: Duration::from_secs(1),
+        };
+        client(&options).err().map(|error| chain(&error))
+    }
+
+    #[tokio::test]
+    async fn a_login_stays_secret() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (file, empty) = (dir.path().join("token"), dir.path().join("empty"));
+        std::fs::write(&file, "abc\n").expect("written");
+        std::fs::write(&empty, "\n").expect("written");
+        let token = |file: &Path| Some(PrometheusLogin::Token(file.to_owned()));
+        for url in
+            ["https://prometheus:9090", "http://127.0.0.1:9090", "http://localhost:9090", "http://[::1]:9090"]
+        {
+            assert_eq!(asked(url, token(&file), None), None, "{url}");
+        }
+        let told = asked("http://prometheus:9090", token(&file), None);
+        assert_eq!(told.as_deref(), Some("a login is not sent to prometheus in the clear"));
+        assert_eq!(asked("http://prometheus:9090", None, None), None);
+        let told = asked("https://prometheus", token(&empty), None).expect("refused");
+        assert!(told.ends_with("/empty: it is empty"), "{told}");
+        let told = asked("https://prometheus", token(&dir.path().join("none")), None).expect("refused");
+        assert!(told.contains("/none: No such file"), "{told}");
+        let told = asked("https://prometheus", None, Some(file)).expect("refused");
+        assert!(told.contains("as the authority of a Prometheus: no items found"), "{told}");
+    }
 }

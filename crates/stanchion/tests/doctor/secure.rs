@@ -20,13 +20,13 @@ use crate::support::within;
 const LIMIT: Duration = Duration::from_secs(100);
 
 /// An authority, and files with what it signed.
-struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     files: TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names are in order");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -38,7 +38,7 @@ impl Authority {
     }
 
     /// Signs a certificate for both ends: a member is a client of itself.
-    fn sign(&self, name: &str) -> Secure {
+    pub(crate) fn sign(&self, name: &str) -> Secure {
         let mut params =
             CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address is in order");
         params.extended_key_usages =

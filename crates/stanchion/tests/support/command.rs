@@ -75,7 +75,7 @@ fn clean(command: &mut Command) {
 pub(crate) fn spawn(command: &mut Command) -> Child {
     command.spawn().unwrap_or_else(|error| {
         let program = command.as_std().get_program().display().to_string();
-        panic!("cannot start {program}: {error}; `./test` provides etcd and etcdctl")
+        panic!("cannot start {program}: {error}; `./test` provides what tests start")
     })
 }
 

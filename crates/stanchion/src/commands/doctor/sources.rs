@@ -1,18 +1,19 @@
 //! Where facts come from.
 
 mod etcd;
+mod prometheus;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
 use stanchion_doctor::{
-    CertificateOptions, Cluster, ClusterCertificates, Etcd, KubeOptions, Progress, PrometheusOptions, quoted,
-    read_certificates, read_prometheus,
+    CertificateOptions, Cluster, ClusterCertificates, Etcd, KubeOptions, Progress, quoted, read_certificates,
 };
 use stanchion_doctor_core::{Check, Facts, Need};
 
 use self::etcd::EtcdSource;
+use self::prometheus::PrometheusSource;
 use crate::error::Failure;
 use crate::exit::Exit;
 
@@ -39,9 +40,8 @@ pub(crate) struct Sources {
     /// Look at the certificates that kubelets show in a handshake, too.
     #[arg(long)]
     tls_nodes: bool,
-    /// A Prometheus that says what it keeps, as `http://prometheus:9090`.
-    #[arg(long, value_name = "URL")]
-    prometheus_url: Option<String>,
+    #[command(flatten)]
+    prometheus: PrometheusSource,
 }
 
 impl Sources {
@@ -65,12 +65,12 @@ impl Sources {
     ) -> Result<(), Failure> {
         let has_certificates = !self.cert_dir.is_empty() || !self.tls_server.is_empty();
         let has_etcd = self.etcd.connection.is_given();
-        let has_others = has_etcd || has_certificates || self.prometheus_url.is_some();
+        let has_others = has_etcd || has_certificates || self.prometheus.is_given();
         let has_cluster = self.has_kubeconfig() || !has_others;
         let reads_certificates = (has_certificates || has_cluster) && needs.contains(&Need::Certificates);
         progress.expect(needs.iter().copied().filter(|need| match need {
             Need::Certificates => reads_certificates,
-            Need::Prometheus => self.prometheus_url.is_some(),
+            Need::Prometheus => self.prometheus.is_given(),
             need => (has_cluster && need.is_of_cluster()) || (has_etcd && need.is_of_etcd()),
         }));
         let cluster = if has_cluster { Some(self.cluster_with(progress.clone()).await?) } else { None };
@@ -92,11 +92,8 @@ impl Sources {
             read_certificates(&options, facts).await;
             progress.done(Need::Certificates);
         }
-        if let Some(url) = self.prometheus_url.as_ref().filter(|_| needs.contains(&Need::Prometheus)) {
-            let connect_timeout = self.etcd.connection.dial_timeout();
-            let options = PrometheusOptions { url: url.clone(), connect_timeout };
-            let read = read_prometheus(&options, facts).await;
-            read.map_err(|error| Failure::new(Exit::Usage, error))?;
+        if needs.contains(&Need::Prometheus) {
+            self.prometheus.read(facts, self.etcd.connection.dial_timeout()).await?;
             progress.done(Need::Prometheus);
         }
         Ok(())
