@@ -63,6 +63,11 @@ impl Quantity {
         Self { mantissa: value.into(), ..Self::ZERO }.trimmed()
     }
 
+    /// Makes a whole number that is shown with a power of two, as amounts of memory are.
+    pub fn binary(value: i64) -> Self {
+        Self { mantissa: value.into(), format: Format::BinarySi, ..Self::ZERO }.trimmed()
+    }
+
     /// Makes a number of thousandths.
     pub fn from_milli(value: i64) -> Self {
         Self { mantissa: value.into(), exponent: -3, ..Self::ZERO }.trimmed()

@@ -34,7 +34,7 @@ pub struct Options {
     pub name: String,
     /// The directory of containers, volumes and logs; made if missing. One node at a time.
     pub state: PathBuf,
-    /// With what the node serves logs and commands.
+    /// With what the node serves logs, commands and what it says of itself.
     pub credentials: Credentials,
     /// Where it serves them; port 0 is any that is free.
     pub bind: SocketAddr,
@@ -58,6 +58,8 @@ pub struct Options {
     pub reserved: Reserved,
     /// What has to stay free, or Pods are evicted.
     pub eviction: Vec<Threshold>,
+    /// Whether the API server knows the node by a certificate, which is not renewed by the node.
+    pub shows_certificate: bool,
     /// The longest time that a container which fails waits before it is started again.
     pub max_restart_delay: Duration,
     /// The program whose `main` calls `stanchion_sandbox::helper_main`.
@@ -86,6 +88,7 @@ impl Options {
             images: Table::default(),
             reserved: Reserved::default(),
             eviction: eviction::defaults(),
+            shows_certificate: false,
             max_restart_delay: Duration::from_mins(5),
             program: PathBuf::from("/proc/self/exe"),
             cgroup_parent,

@@ -31,11 +31,11 @@ use crate::events::Level;
 use crate::node::Node;
 
 /// How long a lease is good for, in seconds.
-const LEASE_SECONDS: i32 = 40;
+pub(crate) const LEASE_SECONDS: i32 = 40;
 /// How often it is renewed, and how often the status is computed.
-const RENEW: Duration = Duration::from_secs(10);
+pub(crate) const RENEW: Duration = Duration::from_secs(10);
 /// How often the status is written although nothing has changed.
-const REPORT: Duration = Duration::from_mins(5);
+pub(crate) const REPORT: Duration = Duration::from_mins(5);
 /// The namespace of leases.
 const LEASES: &str = "kube-node-lease";
 /// How long to wait after the API did not take the node, doubled up to the second figure.

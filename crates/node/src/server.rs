@@ -1,9 +1,10 @@
-//! The node's HTTPS endpoint: output of containers, commands in them, and what runs here.
+//! The node's HTTPS endpoint: output of containers, commands in them, what runs here, and how the node is set.
 //!
 //! Only the API server and the masters of the cluster are let in, by a certificate of the authority. Whatever a client could
 //! be slow with before it asks has a deadline; there are only so many connections.
 
 mod channels;
+mod configz;
 mod exec;
 mod logs;
 mod pods;
@@ -89,8 +90,8 @@ impl Server {
                     continue;
                 }
             };
-            let connection =
-                serve(Arc::clone(&node), stream, self.acceptor.clone(), tasks.clone(), stop.clone());
+            let at = Arc::new(Place { node: Arc::clone(&node), address: self.address });
+            let connection = serve(at, stream, self.acceptor.clone(), tasks.clone(), stop.clone());
             let stop = stop.clone();
             tasks.spawn(async move {
                 tokio::select! {
@@ -105,8 +106,14 @@ impl Server {
     }
 }
 
-async fn serve(
+/// A node, and where it answers.
+struct Place {
     node: Arc<Node>,
+    address: SocketAddr,
+}
+
+async fn serve(
+    place: Arc<Place>,
     stream: TcpStream,
     acceptor: TlsAcceptor,
     tasks: TaskTracker,
@@ -123,11 +130,11 @@ async fn serve(
     let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let may_ask = shown.is_some_and(tls::may_ask);
     let service = service_fn(move |request| {
-        let (node, tasks, stop) = (Arc::clone(&node), tasks.clone(), stop.clone());
+        let (place, tasks, stop) = (Arc::clone(&place), tasks.clone(), stop.clone());
         async move {
             let answer = if may_ask {
-                answer(&node, request, &tasks, &stop).await
-            } else if node.options.credentials.authority.is_none() {
+                answer(&place, request, &tasks, &stop).await
+            } else if place.node.options.credentials.authority.is_none() {
                 Err((StatusCode::FORBIDDEN, NOBODY.to_owned()))
             } else {
                 Err((StatusCode::FORBIDDEN, "only the API server may ask".to_owned()))
@@ -143,15 +150,17 @@ async fn serve(
 }
 
 async fn answer(
-    node: &Arc<Node>,
+    place: &Place,
     request: Request<Incoming>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<Response<Body>, Refusal> {
+    let node = &place.node;
     let path = request.uri().path().to_owned();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     match (request.method(), parts.as_slice()) {
         (&Method::GET, ["healthz"]) => Ok(reply(StatusCode::OK, "text/plain; charset=utf-8", "ok")),
+        (&Method::GET, ["configz"]) => Ok(configz::answer(&node.options, place.address)),
         (&Method::GET, ["pods"]) => Ok(pods::list(node)),
         (&Method::GET, ["stats", "summary"]) => Ok(pods::summary(node).await),
         (&Method::GET, ["containerLogs", namespace, pod, container]) => {

@@ -213,8 +213,8 @@ pub struct Figure {
 pub fn defaults() -> Vec<Threshold> {
     let hard = |signal, limit| Threshold { signal, limit, grace: None, reclaim: None };
     vec![
-        hard(Signal::MemoryAvailable, Limit::Amount(Quantity::new(100 << 20))),
-        hard(Signal::NodefsAvailable, Limit::Amount(Quantity::new(1 << 30))),
+        hard(Signal::MemoryAvailable, Limit::Amount(Quantity::binary(100 << 20))),
+        hard(Signal::NodefsAvailable, Limit::Amount(Quantity::binary(1 << 30))),
         hard(Signal::NodefsInodesFree, Limit::Share(10)),
     ]
 }

@@ -35,7 +35,7 @@ fn thresholds_are_read() {
     }
     let limits: Vec<String> =
         defaults().iter().map(|t| format!("{}<{}", t.signal.as_str(), t.limit)).collect();
-    let expected = ["memory.available<104857600", "nodefs.available<1073741824", "nodefs.inodesFree<1%"];
+    let expected = ["memory.available<100Mi", "nodefs.available<1Gi", "nodefs.inodesFree<1%"];
     assert_eq!(limits, expected);
 }
 
@@ -48,7 +48,7 @@ fn hard_thresholds_replace_the_default_of_their_signal() {
     let read = shown("nodefs.available<10%, memory.available<1Gi");
     assert_eq!(
         read,
-        Ok(["memory.available<1073741824", "nodefs.available<10%", "nodefs.inodesFree<1%"]
+        Ok(["memory.available<1Gi", "nodefs.available<10%", "nodefs.inodesFree<1%"]
             .map(str::to_owned)
             .to_vec())
     );

@@ -69,6 +69,8 @@ pub(crate) struct Arguments {
     max_pods: i64,
     #[command(flatten)]
     eviction: place::EvictionArguments,
+    #[command(flatten)]
+    reserved: place::ReservedArguments,
     /// The serving certificate (PEM) for the node's name; by default one that is signed by itself, in DIR/pki.
     #[arg(long, value_name = "FILE", requires = "tls_private_key_file")]
     tls_cert_file: Option<PathBuf>,
@@ -88,7 +90,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     part::run(&arguments.remote, arguments.log_level, async |client, stop| {
         raise_descriptors();
         let mut down = signal(SignalKind::user_defined1()).context("cannot wait for SIGUSR1")?;
-        let (shutdown, options) = (CancellationToken::new(), arguments.options()?);
+        let shows_certificate = arguments.remote.shows_certificate().await?;
+        let (shutdown, options) = (CancellationToken::new(), arguments.options(shows_certificate)?);
         let running = Running::record(&arguments.data_dir);
         let running = running.map_err(|error| Failure::new(Exit::Storage, error))?;
         if options.credentials.authority.is_none() {
@@ -116,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 impl Arguments {
-    fn options(&self) -> Result<Options, Failure> {
+    fn options(&self, shows_certificate: bool) -> Result<Options, Failure> {
         let name = self.node_name.clone().map_or_else(place::name, Ok)?;
         fs::create_dir_all(&self.data_dir)
             .with_context(|| format!("cannot make {}", self.data_dir.display()))
@@ -132,6 +135,8 @@ impl Arguments {
             labels: self.node_labels.iter().cloned().collect::<BTreeMap<_, _>>(),
             max_pods: self.max_pods,
             eviction: self.eviction.thresholds(),
+            reserved: self.reserved.reserved(),
+            shows_certificate,
             ..options
         })
     }

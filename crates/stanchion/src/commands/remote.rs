@@ -22,13 +22,24 @@ impl Remote {
     /// Makes a client, and the namespace that the kubeconfig has for it.
     pub(crate) async fn client(&self) -> Result<(Client, String), Failure> {
         let path = self.kubeconfig.display();
+        let config = self.config().await?;
+        let namespace = config.default_namespace.clone();
+        let client = Client::try_from(config).with_context(|| format!("{path} cannot be used"));
+        Ok((client.map_err(|error| Failure::new(Exit::Usage, error))?, namespace))
+    }
+
+    /// Returns whether the API server is shown a certificate.
+    pub(crate) async fn shows_certificate(&self) -> Result<bool, Failure> {
+        let who = self.config().await?.auth_info;
+        Ok(who.client_certificate.is_some() || who.client_certificate_data.is_some())
+    }
+
+    async fn config(&self) -> Result<Config, Failure> {
+        let path = self.kubeconfig.display();
         let read = Kubeconfig::read_from(&self.kubeconfig).with_context(|| format!("cannot read {path}"));
         let read = read.map_err(|error| Failure::new(Exit::Usage, error))?;
         let config = Config::from_custom_kubeconfig(read, &KubeConfigOptions::default()).await;
         let config = config.with_context(|| format!("{path} leads to no API server"));
-        let config = config.map_err(|error| Failure::new(Exit::Usage, error))?;
-        let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).with_context(|| format!("{path} cannot be used"));
-        Ok((client.map_err(|error| Failure::new(Exit::Usage, error))?, namespace))
+        config.map_err(|error| Failure::new(Exit::Usage, error))
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Arguments {
     percentage_of_nodes_to_score: Option<u8>,
     #[command(flatten)]
     eviction: place::EvictionArguments,
+    #[command(flatten)]
+    reserved: place::ReservedArguments,
     /// Run no operator and no manager of databases; they can be run alone, with an etcd of their own.
     #[arg(long)]
     no_databases: bool,
@@ -194,6 +196,7 @@ fn node(
     };
     let mut options = place::options(&arguments.data_dir, &name, ranges.pods, dns, credentials)?;
     options.eviction = arguments.eviction.thresholds();
+    options.reserved = arguments.reserved.reserved();
     if arguments.simulate_nodes > 0 {
         // Without a zone it would count as an empty one among those of the simulated nodes, and be filled first.
         options.labels.insert(stanchion_node::ZONE.to_owned(), stanchion_node::zone(&name));

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use ipnet::Ipv4Net;
 use stanchion_node::{Credentials, Options};
+use stanchion_node_core::capacity::{self, Amounts, Reserved, ReservedError};
 use stanchion_node_core::eviction::{self, Threshold, ThresholdError};
 use stanchion_node_core::images::{Row, Table};
 
@@ -71,6 +72,37 @@ impl EvictionArguments {
     /// Returns the thresholds.
     pub(crate) fn thresholds(&self) -> Vec<Threshold> {
         self.eviction_hard.clone().map_or_else(eviction::defaults, |Thresholds(given)| given)
+    }
+}
+
+/// What is kept back from Pods.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReservedArguments {
+    /// What is kept for this process: cpu, memory and ephemeral-storage. Default: memory=256Mi.
+    #[arg(long, value_name = "RESOURCE=AMOUNT,…", value_parser = reserved)]
+    kube_reserved: Option<Kept>,
+    /// What is kept for the rest of the machine: cpu, memory and ephemeral-storage. Nothing by default.
+    #[arg(long, value_name = "RESOURCE=AMOUNT,…", value_parser = reserved)]
+    system_reserved: Option<Kept>,
+}
+
+#[derive(Clone, Debug)]
+struct Kept(Amounts);
+
+fn reserved(text: &str) -> Result<Kept, ReservedError> {
+    capacity::reserved(text).map(Kept)
+}
+
+impl ReservedArguments {
+    /// Returns what is kept back.
+    pub(crate) fn reserved(&self) -> Reserved {
+        let Reserved { kube, system, eviction } = Reserved::default();
+        let given = |kept: &Option<Kept>, default| kept.clone().map_or(default, |Kept(amounts)| amounts);
+        Reserved {
+            kube: given(&self.kube_reserved, kube),
+            system: given(&self.system_reserved, system),
+            eviction,
+        }
     }
 }
 
