@@ -227,9 +227,11 @@ impl Api {
             Subresource::Token => return subresources::token::issue(self, call).await,
             Subresource::Log => return subresources::log::read(self, call).await,
             Subresource::Exec => return subresources::exec::run(self, call).await,
-            Subresource::Attach | Subresource::PortForward | Subresource::Proxy => {
-                return Err(subresources::node::refuse(subresource));
-            }
+            Subresource::NodeProxy => return subresources::proxy::read(self, call).await,
+            Subresource::Attach
+            | Subresource::PortForward
+            | Subresource::PodProxy
+            | Subresource::ServiceProxy => return Err(subresources::node::refuse(subresource)),
         };
         match call.verb {
             Verb::Get => verbs::get::get(self, call).await,

@@ -194,7 +194,7 @@ impl Authenticator {
 
     /// Answers with the keys that verify this server's tokens.
     pub(crate) fn jwks(&self) -> Reply {
-        Reply { content_type: "application/jwk-set+json", ..Reply::object(200, &self.tokens.jwks()) }
+        Reply { content_type: "application/jwk-set+json".into(), ..Reply::object(200, &self.tokens.jwks()) }
     }
 }
 

@@ -193,7 +193,9 @@ fn subresources(kind: &'static Kind) -> Vec<SubresourceDoc<'static>> {
                 | Subresource::Exec
                 | Subresource::Attach
                 | Subresource::PortForward
-                | Subresource::Proxy
+                | Subresource::NodeProxy
+                | Subresource::PodProxy
+                | Subresource::ServiceProxy
         )
     };
     kind.subresources

@@ -5,5 +5,6 @@ pub(crate) mod eviction;
 pub(crate) mod exec;
 pub(crate) mod log;
 pub(crate) mod node;
+pub(crate) mod proxy;
 pub(crate) mod scale;
 pub(crate) mod token;

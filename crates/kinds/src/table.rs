@@ -45,8 +45,12 @@ pub enum Subresource {
     Attach,
     /// Forwards ports; not served.
     PortForward,
-    /// Passes a request on; not served.
-    Proxy,
+    /// Passes a request on to the endpoint of a node.
+    NodeProxy,
+    /// Passes a request on to a Pod; not served.
+    PodProxy,
+    /// Passes a request on to a Pod of a Service; not served.
+    ServiceProxy,
 }
 
 impl Subresource {
@@ -65,7 +69,7 @@ impl Subresource {
             Self::Exec => "exec",
             Self::Attach => "attach",
             Self::PortForward => "portforward",
-            Self::Proxy => "proxy",
+            Self::NodeProxy | Self::PodProxy | Self::ServiceProxy => "proxy",
         }
     }
 
@@ -79,7 +83,9 @@ impl Subresource {
             Self::Exec => Some(("", "v1", "PodExecOptions")),
             Self::Attach => Some(("", "v1", "PodAttachOptions")),
             Self::PortForward => Some(("", "v1", "PodPortForwardOptions")),
-            Self::Proxy => Some(("", "v1", "PodProxyOptions")),
+            Self::NodeProxy => Some(("", "v1", "NodeProxyOptions")),
+            Self::PodProxy => Some(("", "v1", "PodProxyOptions")),
+            Self::ServiceProxy => Some(("", "v1", "ServiceProxyOptions")),
             Self::Status | Self::Finalize | Self::EphemeralContainers | Self::Resize | Self::Log => None,
         }
     }
@@ -94,7 +100,9 @@ impl Subresource {
             Self::Binding | Self::Eviction | Self::Token => &["create"],
             Self::Log => &["get"],
             Self::Exec | Self::Attach | Self::PortForward => &["create", "get"],
-            Self::Proxy => &["create", "delete", "get", "patch", "update"],
+            Self::NodeProxy | Self::PodProxy | Self::ServiceProxy => {
+                &["create", "delete", "get", "patch", "update"]
+            }
         }
     }
 }

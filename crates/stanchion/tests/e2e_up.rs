@@ -20,6 +20,9 @@ mod disk;
 #[path = "up/ground.rs"]
 mod ground;
 #[cfg(test)]
+#[path = "up/proxy.rs"]
+mod proxy;
+#[cfg(test)]
 #[path = "up/shares.rs"]
 mod shares;
 #[cfg(test)]

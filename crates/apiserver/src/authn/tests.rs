@@ -110,7 +110,7 @@ fn reviews_say_for_whom_a_token_is() {
 fn keys_are_published() {
     let authenticator = Fixture::new(true).authenticator;
     let jwks = authenticator.jwks();
-    assert_eq!((jwks.code, jwks.content_type), (200, "application/jwk-set+json"));
+    assert_eq!((jwks.code, &*jwks.content_type), (200, "application/jwk-set+json"));
     assert_eq!(authenticator.openid_configuration().content_type, "application/json");
 }
 

@@ -11,6 +11,14 @@ impl Query {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
+    /// Returns it as it stands in a request, with its question mark; nothing if there are no parameters.
+    pub(crate) fn encoded(&self) -> String {
+        if self.0.is_empty() {
+            return String::new();
+        }
+        format!("?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish())
+    }
+
     /// Returns the first value of a parameter, empty if there is none.
     pub(crate) fn text(&self, key: &str) -> &str {
         self.0.iter().find(|(k, _)| k == key).map_or("", |(_, value)| value)

@@ -1,5 +1,6 @@
 //! Answers.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::Write as _;
 
@@ -26,14 +27,19 @@ const COMPRESS_FROM: usize = 128 * 1024;
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) code: u16,
-    pub(crate) content_type: &'static str,
+    pub(crate) content_type: Cow<'static, str>,
     pub(crate) body: Body,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl Reply {
     pub(crate) fn new(code: u16, content_type: &'static str, body: impl Into<Bytes>) -> Self {
-        Self { code, content_type, body: Body::Whole(Some(body.into())), headers: Vec::new() }
+        Self {
+            code,
+            content_type: content_type.into(),
+            body: Body::Whole(Some(body.into())),
+            headers: Vec::new(),
+        }
     }
 
     /// Answers with JSON that is laid out already.
@@ -52,17 +58,22 @@ impl Reply {
 
     /// Answers with parts as they come.
     pub(crate) fn stream(content_type: &'static str, parts: mpsc::Receiver<Bytes>) -> Self {
+        let content_type = content_type.into();
         Self { code: 200, content_type, body: Body::Stream(parts), headers: Vec::new() }
     }
 
     /// Answers with what comes from elsewhere.
-    pub(crate) fn relay(content_type: &'static str, parts: mpsc::Receiver<Result<Bytes, Broken>>) -> Self {
+    pub(crate) fn relay(
+        content_type: impl Into<Cow<'static, str>>,
+        parts: mpsc::Receiver<Result<Bytes, Broken>>,
+    ) -> Self {
+        let content_type = content_type.into();
         Self { code: 200, content_type, body: Body::Relay(parts), headers: Vec::new() }
     }
 
     /// Answers that the connection goes on with another protocol, as the headers say.
     pub(crate) fn switch() -> Self {
-        Self { code: 101, content_type: "", body: Body::Whole(None), headers: Vec::new() }
+        Self { code: 101, content_type: "".into(), body: Body::Whole(None), headers: Vec::new() }
     }
 
     /// Adds a header.
@@ -131,7 +142,9 @@ impl Reply {
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         if self.code != 101 {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+            if let Ok(value) = HeaderValue::from_str(&self.content_type) {
+                headers.insert(CONTENT_TYPE, value);
+            }
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
         }
         for (name, value) in self.headers {

@@ -53,7 +53,7 @@ pub(crate) struct ResourceTarget {
     pub(crate) subresource: String,
     /// The old form of watching, `/watch/` in the path.
     pub(crate) watch: bool,
-    /// Segments behind the subresource.
+    /// Segments behind the subresource; the last one is empty if a slash is the end of the path.
     pub(crate) rest: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ impl Target {
             watch,
             ..ResourceTarget::default()
         };
-        Self::Resource(match rest {
+        let mut target = match rest {
             // The parts of a namespace look like resources in it.
             ["namespaces", namespace, plural, rest @ ..] if !is_namespace_part(plural) => {
                 let mut target = base.fill(plural, rest);
@@ -93,7 +93,11 @@ impl Target {
                 target
             }
             [] => base,
-        })
+        };
+        if path.ends_with('/') && !target.rest.is_empty() {
+            target.rest.push(String::new());
+        }
+        Self::Resource(target)
     }
 }
 
@@ -155,6 +159,9 @@ mod tests {
         let all = resource("/apis/apps/v1/deployments");
         assert_eq!((all.group.as_str(), all.plural.as_str(), all.name.as_str()), ("apps", "deployments", ""));
         assert_eq!(resource("/api/v1/namespaces/a/secrets/x%2fy").name, "x/y");
+        assert_eq!(resource("/api/v1/nodes/a/proxy/logs/x%2fy").rest, ["logs", "x/y"]);
+        assert_eq!(resource("/api/v1/nodes/a/proxy//logs/").rest, ["logs", ""]);
+        assert_eq!(resource("/api/v1/nodes/a/proxy/").rest, Vec::<String>::new());
         assert_eq!(Target::parse("/apis/apps/v1"), Target::Path("/apis/apps/v1".to_owned()));
         assert_eq!(Target::parse("/"), Target::Path("/".to_owned()));
     }

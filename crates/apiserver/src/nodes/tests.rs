@@ -89,6 +89,10 @@ fn answer(request: Request<Incoming>, peer: &str) -> Response<NodeBody> {
     };
     match request.uri().path() {
         "/who" => whole(200, peer),
+        "/headers" => {
+            let names: Vec<&str> = request.headers().keys().map(http::HeaderName::as_str).collect();
+            whole(200, &names.join(" "))
+        }
         "/refuse" => whole(400, "container \"c\" in pod \"p\" is waiting to start: ContainerCreating\n"),
         "/fail" => whole(500, "it broke"),
         "/break" => {
@@ -147,6 +151,8 @@ async fn a_node_sees_who_asks_and_refuses_in_its_own_words() {
     let at = endpoint("a", fixture.node(&fixture.pki, "a").await);
     let answer = nodes.ask(&at, Request::get("/who")).await.expect("an answer");
     assert_eq!(text(answer).await, "kube-apiserver-kubelet-client");
+    let answer = nodes.ask(&at, Request::get("/headers")).await.expect("an answer");
+    assert_eq!(text(answer).await, "host", "it knows the server by its certificate alone");
     let refused = nodes.ask(&at, Request::get("/refuse")).await.expect("an answer");
     let status = refusal(refused.response).await;
     assert_eq!(status.reason, Reason::BadRequest);

@@ -176,7 +176,7 @@ pub const ROWS: &[Kind] = &[
         type_name: "io.k8s.api.core.v1.Node",
         access: Access::Stored,
         prefix: "minions",
-        subresources: &[Subresource::Proxy, Subresource::Status],
+        subresources: &[Subresource::NodeProxy, Subresource::Status],
         fields: &[SelectableField {
             label: "spec.unschedulable",
             path: &["spec", "unschedulable"],
@@ -239,7 +239,7 @@ pub const ROWS: &[Kind] = &[
             Subresource::Exec,
             Subresource::Log,
             Subresource::PortForward,
-            Subresource::Proxy,
+            Subresource::PodProxy,
             Subresource::Resize,
             Subresource::Status,
         ],
@@ -362,7 +362,7 @@ pub const ROWS: &[Kind] = &[
         type_name: "io.k8s.api.core.v1.Service",
         access: Access::Stored,
         prefix: "services/specs",
-        subresources: &[Subresource::Proxy, Subresource::Status],
+        subresources: &[Subresource::ServiceProxy, Subresource::Status],
         fields: &[
             SelectableField { label: "spec.clusterIP", path: &["spec", "clusterIP"], absent: "" },
             SelectableField { label: "spec.type", path: &["spec", "type"], absent: "" },

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use rcgen::{CertificateParams, Issuer, KeyPair};
+use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::process::{Child, Command};
 
@@ -97,6 +98,29 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a temporary path is text")
 }
 
+/// The node says how it is set, and that it does not renew the certificate of its kubeconfig: the doctor hears it.
+async fn settings(cluster: &Cluster) {
+    let said = kubectl(cluster, "", "get --raw /api/v1/nodes/alone/proxy/configz").await.done();
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    let kubelet = &said["kubeletconfig"];
+    assert_eq!(
+        (&kubelet["podCIDR"], &kubelet["rotateCertificates"]),
+        (&"127.62.7.0/24".into(), &false.into()),
+        "{said:#}"
+    );
+    assert!(kubelet.get("clusterDNS").is_none(), "it has none: {said:#}");
+    let mut command = stanchion();
+    command.args(["--output", "json", "doctor", "--only", "certs/kubelet-rotation", "--kubeconfig"]);
+    let report = run_with("", command.arg(cluster.kubeconfig())).await;
+    assert_eq!(report.code, Some(1), "{report:?}");
+    let report: Value = serde_json::from_str(&report.stdout).expect("JSON");
+    let finding = &report["findings"][0];
+    assert_eq!(
+        (&finding["severity"], finding["evidence"][0]["value"].as_str()),
+        (&"warning".into(), Some("false"))
+    );
+}
+
 #[tokio::test]
 async fn four_processes_are_a_cluster() {
     within(LIMIT, async {
@@ -135,6 +159,8 @@ async fn four_processes_are_a_cluster() {
         .await;
         let code = kubectl(&cluster, "", "exec deploy/web -- sh -c 'echo said; exit 7'").await;
         assert_eq!((code.code, code.stdout.as_str()), (Some(7), "said\n"));
+
+        settings(&cluster).await;
 
         let cgroups = machine::cgroups(&dir.0);
         for part in parts {
