@@ -48,7 +48,7 @@ pub use facts::kube::batch::{CronJob, Job};
 pub use facts::kube::cluster::{Budget, CountOrShare, PriorityClass, Quota, Release};
 pub use facts::kube::event::Event;
 pub use facts::kube::ingress::{Ingress, IngressClass};
-pub use facts::kube::kubelet::{Configz, Kubelet};
+pub use facts::kube::kubelet::{Configz, Kubelet, Rotation};
 pub use facts::kube::labels::{LabelSelector, Selector};
 pub use facts::kube::meta::{Condition, Meta, Owner};
 pub use facts::kube::node::{Lease, Node};

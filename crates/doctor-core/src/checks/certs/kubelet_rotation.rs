@@ -3,6 +3,7 @@
 use crate::check::{Check, Group};
 use crate::checks::nodes::of_version;
 use crate::facts::Facts;
+use crate::facts::kube::kubelet::Rotation;
 use crate::finding::{Evidence, Findings};
 use crate::need::Need;
 use crate::severity::Severity;
@@ -21,12 +22,24 @@ pub(crate) const CHECK: Check = Check {
 };
 
 fn run(facts: &Facts, findings: &mut Findings) {
-    for kubelet in facts.kube.kubelets.iter().filter(|kubelet| kubelet.rotate_certificates == Some(false)) {
+    for kubelet in &facts.kube.kubelets {
+        let (severity, said, summary) = match kubelet.rotation() {
+            Rotation::On | Rotation::Unknown => continue,
+            Rotation::Off => (
+                Severity::Warning,
+                "false",
+                "its kubelet does not renew the certificate that the API server knows it by",
+            ),
+            Rotation::NotAsked => (
+                Severity::Info,
+                "not given, which is off",
+                "its kubelet renews no certificate that the API server may know it by",
+            ),
+        };
         let (cause, node, source) = of_version(facts, kubelet);
-        let evidence = vec![Evidence::new("rotateCertificates", "false", source)];
-        let advice = "set `rotateCertificates: true` in the kubelet's configuration and restart it; see that the controller \
-                      manager approves and signs its requests";
-        let summary = "its kubelet does not renew the certificate that the API server knows it by";
-        findings.add_of(Severity::Warning, &cause, node, summary, advice, evidence);
+        let evidence = vec![Evidence::new("rotateCertificates", said, source)];
+        let advice = "unless something else logs it in or renews its certificate, set `rotateCertificates: true` in the kubelet's \
+                      configuration and restart it; see that the controller manager approves and signs its requests";
+        findings.add_of(severity, &cause, node, summary, advice, evidence);
     }
 }

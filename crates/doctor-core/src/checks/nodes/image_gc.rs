@@ -7,9 +7,6 @@ use crate::finding::{Evidence, Findings};
 use crate::need::Need;
 use crate::severity::Severity;
 
-/// From which use of the disk on images are removed, unless something else is said: in per cent.
-const DEFAULT: i64 = 85;
-
 pub(crate) const CHECK: Check = Check {
     id: "nodes/image-gc",
     group: Group::Nodes,
@@ -25,8 +22,9 @@ pub(crate) const CHECK: Check = Check {
 
 fn run(facts: &Facts, findings: &mut Findings) {
     for kubelet in &facts.kube.kubelets {
+        // A kubelet says its default, too; who says nothing has no images.
+        let Some(high) = kubelet.image_gc_high else { continue };
         let (cause, node, source) = of_version(facts, kubelet);
-        let high = kubelet.image_gc_high.unwrap_or(DEFAULT);
         let evidence = |signal: &str, threshold: &str| {
             vec![
                 Evidence::new("imageGCHighThresholdPercent", high, &source),

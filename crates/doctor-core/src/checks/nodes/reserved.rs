@@ -1,6 +1,8 @@
 //! What nodes keep for themselves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use stanchion_machinery::quantity::Quantity;
 
 use super::subject;
 use crate::check::{Check, Group};
@@ -67,12 +69,12 @@ fn run(facts: &Facts, findings: &mut Findings) {
     }
 }
 
-/// Returns the nodes whose kubelets say themselves that nothing is reserved, and the versions of which others are set alike: only
+/// Returns the nodes whose kubelets say themselves that no memory is reserved, and the versions of which others are set alike: only
 /// there somebody has to do something, as others may be limited otherwise.
 fn say_so(facts: &Facts) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let (mut nodes, mut versions) = (BTreeSet::new(), BTreeSet::new());
     for kubelet in &facts.kube.kubelets {
-        if !kubelet.system_reserved.is_empty() || !kubelet.kube_reserved.is_empty() {
+        if [&kubelet.system_reserved, &kubelet.kube_reserved].into_iter().any(keeps_memory) {
             continue;
         }
         nodes.insert(kubelet.node.as_str());
@@ -80,4 +82,9 @@ fn say_so(facts: &Facts) -> (BTreeSet<&str>, BTreeSet<&str>) {
         versions.extend(node.map(|node| node.status.node_info.kubelet_version.as_str()));
     }
     (nodes, versions)
+}
+
+/// Returns whether memory is among what is kept; an amount that cannot be read counts as some.
+fn keeps_memory(kept: &BTreeMap<String, String>) -> bool {
+    kept.get("memory").is_some_and(|amount| Quantity::parse(amount).map_or(true, |amount| !amount.is_zero()))
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::checks::given::{ago, facts, finds, found, found_in};
+use crate::checks::given::{ago, finds, found};
 use crate::severity::Severity;
 
 /// A node with nothing wrong: something is reserved, and there are addresses enough.
@@ -26,7 +26,7 @@ fn lease(name: &str, age: i64) -> Value {
 
 fn kubelet(settings: &Value) -> [Value; 2] {
     let mut all = json!({"evictionHard": {"memory.available": "100Mi", "nodefs.available": "10%", "nodefs.inodesFree": "5%", "imagefs.available": "15%"},
-        "imageGCHighThresholdPercent": 85, "imageGCLowThresholdPercent": 80, "rotateCertificates": true,
+        "syncFrequency": "1m0s", "imageGCHighThresholdPercent": 85, "imageGCLowThresholdPercent": 80, "rotateCertificates": true,
         "kubeReserved": {"memory": "2Gi"}});
     for (name, value) in settings.as_object().expect("settings") {
         all[name] = value.clone();
@@ -98,6 +98,8 @@ fn what_is_kept_for_the_system() {
     finds("nodes/reserved", Severity::Info, &[bare, silent]);
     let (bare, says_so) = with("32668Mi", json!({"kubeReserved": {}}));
     finds("nodes/reserved", Severity::Warning, &[bare, says_so]);
+    let (bare, nothing) = with("32668Mi", json!({"kubeReserved": {"cpu": "100m", "memory": "0"}}));
+    finds("nodes/reserved", Severity::Warning, &[bare, nothing]);
     let (much, _) = with("16Gi", json!({}));
     finds("nodes/reserved", Severity::Info, &[much]);
 }
@@ -125,14 +127,18 @@ fn kubelets_that_remove_images_late() {
         finds("nodes/image-gc", Severity::Warning, &kubelet(&json!({"imageGCHighThresholdPercent": 88})));
     assert!(finding.summary.contains("imagefs"), "{finding:#?}");
     assert_eq!(found(&kubelet(&json!({"imageGCHighThresholdPercent": 70}))), []);
+    let early = json!({"imageGCHighThresholdPercent": null, "evictionHard": {"memory.available": "100Mi", "nodefs.available": "30%"}});
+    assert_eq!(found(&kubelet(&early)), [], "it has no images");
 }
 
 #[test]
 fn kubelets_that_do_not_renew() {
     finds("certs/kubelet-rotation", Severity::Warning, &kubelet(&json!({"rotateCertificates": false})));
-    let mut facts = facts(&kubelet(&json!({})));
-    facts.kube.kubelets[0].rotate_certificates = None;
-    assert_eq!(found_in(&facts), [], "it is not said");
+    let left_out = kubelet(&json!({"rotateCertificates": null}));
+    let finding = finds("certs/kubelet-rotation", Severity::Info, &left_out);
+    assert!(finding.evidence[0].value.contains("not given"), "kubelets leave out what is off: {finding:#?}");
+    let silent = kubelet(&json!({"rotateCertificates": null, "syncFrequency": null}));
+    assert_eq!(found(&silent), [], "nothing is said by who does not say all");
 }
 
 fn pods(count: usize, node: &str) -> Vec<Value> {

@@ -24,8 +24,10 @@ pub struct Kubelet {
     /// Down to which, in per cent.
     #[serde(rename = "imageGCLowThresholdPercent")]
     pub image_gc_low: Option<i64>,
-    /// Whether it renews the certificate by which the API server knows it.
+    /// Whether it renews the certificate by which the API server knows it; kubelets leave it out where they do not.
     pub rotate_certificates: Option<bool>,
+    /// How often it looks at its Pods: every kubelet says so, and whoever does says nothing of what is off.
+    pub sync_frequency: Option<String>,
     /// Whether the authority of the cluster makes the certificate that it shows.
     #[serde(rename = "serverTLSBootstrap")]
     pub server_tls_bootstrap: Option<bool>,
@@ -33,6 +35,31 @@ pub struct Kubelet {
     pub system_reserved: BTreeMap<String, String>,
     /// What is kept back for the kubelet and the container runtime.
     pub kube_reserved: BTreeMap<String, String>,
+}
+
+/// Whether a kubelet renews the certificate by which the API server knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// It does.
+    On,
+    /// It has one, and does not.
+    Off,
+    /// It does not, and whether it has one is not known: other programs may log it in.
+    NotAsked,
+    /// It does not say.
+    Unknown,
+}
+
+impl Kubelet {
+    /// Returns whether it renews its certificate.
+    pub fn rotation(&self) -> Rotation {
+        match (self.rotate_certificates, &self.sync_frequency) {
+            (Some(true), _) => Rotation::On,
+            (Some(false), _) => Rotation::Off,
+            (None, Some(_)) => Rotation::NotAsked,
+            (None, None) => Rotation::Unknown,
+        }
+    }
 }
 
 /// What a kubelet answers at `/configz`.
