@@ -23,8 +23,14 @@ mod ground;
 #[path = "doctor/healthy.rs"]
 mod healthy;
 #[cfg(test)]
+#[path = "doctor/kubelets.rs"]
+mod kubelets;
+#[cfg(test)]
 #[path = "doctor/manifest.rs"]
 mod manifest;
+#[cfg(test)]
+#[path = "doctor/meddler.rs"]
+mod meddler;
 #[cfg(test)]
 #[path = "doctor/members.rs"]
 mod members;
@@ -37,6 +43,9 @@ mod outputs;
 #[cfg(test)]
 #[path = "doctor/prometheus.rs"]
 mod prometheus;
+#[cfg(test)]
+#[path = "doctor/refusals.rs"]
+mod refusals;
 #[cfg(test)]
 #[path = "doctor/renew.rs"]
 mod renew;
@@ -52,6 +61,9 @@ mod secure;
 #[cfg(test)]
 #[path = "doctor/settings.rs"]
 mod settings;
+#[cfg(test)]
+#[path = "doctor/stale.rs"]
+mod stale;
 #[cfg(test)]
 #[path = "doctor/verbs.rs"]
 mod verbs;

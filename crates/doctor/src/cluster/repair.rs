@@ -22,6 +22,10 @@ pub use undo::{UndoError, UndoNotes, quoted};
 
 /// So long the Pods of a workload may take to be replaced.
 const ROLLOUT: Duration = Duration::from_mins(10);
+/// An object that changes at each try for so long is left: while Pods are replaced, its status is written several times a second.
+const BUSY: Duration = Duration::from_secs(30);
+/// Between two tries.
+const TRY: Duration = Duration::from_millis(200);
 /// Between two looks at it.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -80,10 +84,30 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
+    /// Returns with what the API server refused.
+    fn status(&self) -> Option<&kube::core::Status> {
+        let Self::Api { source, .. } = self else { return None };
+        let kube::Error::Api(status) = &**source else { return None };
+        Some(&**status)
+    }
+
     /// Returns whether there is no such object.
     fn is_missing(&self) -> bool {
-        let Self::Api { source, .. } = self else { return false };
-        matches!(&**source, kube::Error::Api(status) if status.code == 404)
+        self.status().is_some_and(|status| status.code == 404)
+    }
+
+    /// Returns whether the object is not what it was a moment ago.
+    fn is_conflict(&self) -> bool {
+        self.status().is_some_and(|status| status.reason == "Conflict")
+    }
+
+    /// Returns whether nothing was done for certain. A server that fails may have done it.
+    fn proves_nothing_done(&self) -> bool {
+        match self {
+            Self::Api { .. } => self.status().is_some_and(|status| (400..500).contains(&status.code)),
+            Self::Request { .. } | Self::Refused { .. } | Self::Changed { .. } => true,
+            Self::Undo { .. } | Self::Unsettled { .. } => false,
+        }
     }
 }
 
@@ -137,6 +161,32 @@ impl Cluster {
 
     /// Does what was tried, if nothing has changed since; writes down how it is undone first. Pods may not be well yet.
     pub async fn carry_out(&self, tried: &TriedStep, notes: &mut UndoNotes) -> Result<Edited, ObjectError> {
+        let mut prepared = None;
+        let until = Instant::now() + BUSY;
+        let done = loop {
+            match self.attempt(tried, notes, &mut prepared).await {
+                // Perhaps only its status was written, which speaks against nothing.
+                Err(error) if error.is_conflict() && Instant::now() < until => sleep(TRY).await,
+                done => break done,
+            }
+        };
+        if prepared.is_some()
+            && done.as_ref().is_err_and(ObjectError::proves_nothing_done)
+            && let Err(error) = notes.take_back()
+        {
+            tracing::warn!(%error, "the notes also undo what was not done");
+        }
+        done
+    }
+
+    /// Looks once more, and does it unless something has changed since then, too. Once it is written down how it is undone,
+    /// `prepared` says so.
+    async fn attempt(
+        &self,
+        tried: &TriedStep,
+        notes: &mut UndoNotes,
+        prepared: &mut Option<Edited>,
+    ) -> Result<Edited, ObjectError> {
         let target = &tried.step.target;
         let now = match self.try_step(&tried.step).await {
             // Somebody else has done it.
@@ -151,17 +201,22 @@ impl Cluster {
         {
             return Err(ObjectError::Changed { target: target.clone() });
         }
-        let undo = undo_patch(&now.differences);
-        let undo = notes
-            .write(target, &now.before, &undo, now.before.is_null())
-            .map_err(|source| ObjectError::Undo { target: target.clone(), source })?;
+        let edited = if let Some(edited) = prepared {
+            edited.clone()
+        } else {
+            let undo = undo_patch(&now.differences);
+            let undo = notes
+                .write(target, &now.before, &undo, now.before.is_null())
+                .map_err(|source| ObjectError::Undo { target: target.clone(), source })?;
+            prepared.insert(Edited { undo, untold: None }).clone()
+        };
         // Only what the plan said is taken over, and only from whom it said.
         let mode = if now.owners.is_empty() { call::Mode::Do } else { call::Mode::TakeOver };
         let after =
             call::send(&self.client, target, now.step.edit.name(), &now.request, &now.before, mode).await?;
         let about = if now.before.is_null() { &after } else { &now.before };
         let told = event::record(&self.client, &now.step, about).await;
-        Ok(Edited { undo, untold: told.err().map(|error| crate::chain(&error)) })
+        Ok(Edited { untold: told.err().map(|error| crate::chain(&error)), ..edited })
     }
 
     /// Reads an object as it is.

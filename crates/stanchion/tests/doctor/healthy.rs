@@ -24,7 +24,15 @@ async fn a_healthy_database_on_a_healthy_ground_has_no_finding_above_info() {
         let above: Vec<&Value> = findings.iter().filter(|finding| finding["severity"] != "info").collect();
         assert!(above.is_empty(), "{above:#?}");
         let ran = report["run"].as_array().expect("checks");
-        for check in ["pods/liveness-on-database", "workloads/replicas-together", "budgets/missing"] {
+        for check in [
+            "pods/liveness-on-database",
+            "workloads/replicas-together",
+            "budgets/missing",
+            "nodes/eviction",
+            "nodes/image-gc",
+            "nodes/reserved",
+            "certs/kubelet-rotation",
+        ] {
             assert!(ran.contains(&Value::from(check)), "{check} was not run: {report:#}");
         }
         // One node is all there is, so that its instances share it.

@@ -13,9 +13,9 @@ use super::ObjectError;
 pub(super) enum Mode {
     /// Nothing is kept of it. Conflicts about fields are not looked at: whose they are is known otherwise.
     Try,
-    /// It is done, unless somebody else owns the fields.
+    /// It is done, unless the object has changed or somebody else owns the fields.
     Do,
-    /// It is done, and what others own is taken over.
+    /// It is done, unless the object has changed; what others own is taken over.
     TakeOver,
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn send(
             "PATCH",
             format!("{}?{applies}", target.path()),
             "application/apply-patch+yaml",
-            object.clone(),
+            as_it_was(object, before, mode),
         ),
         Request::Create(object) => {
             ("make", "POST", format!("{}?{patches}", target.list_path()), "application/json", object.clone())
@@ -60,6 +60,16 @@ pub(super) async fn send(
         .map_err(|source| ObjectError::Request { target: target.clone(), source })?;
     let answer = client.request(request).await;
     answer.map_err(|source| ObjectError::Api { what, target: target.clone(), source: Box::new(source) })
+}
+
+/// Returns what is applied. In earnest that is to the very state that was looked at: what is taken over by force might have got
+/// another owner since.
+fn as_it_was(object: &Value, before: &Value, mode: Mode) -> Value {
+    let mut object = object.clone();
+    if let Some(version) = before.pointer("/metadata/resourceVersion").filter(|_| mode != Mode::Try) {
+        object["metadata"]["resourceVersion"] = version.clone();
+    }
+    object
 }
 
 /// Deletes the very object that was looked at, in the state in which it was.

@@ -29,19 +29,26 @@ pub struct UndoError {
 pub struct UndoNotes {
     directory: PathBuf,
     kubectl: String,
-    /// The commands, in the order in which they are run: the last deed is undone first.
-    commands: Vec<String>,
+    /// What was noted, in the order of the deeds.
+    notes: Vec<Note>,
+}
+
+/// How one deed is undone.
+#[derive(Debug, Default)]
+struct Note {
+    command: String,
+    files: Vec<PathBuf>,
 }
 
 impl UndoNotes {
     /// Keeps notes in a directory of its own; `kubectl` is the command that reaches the same cluster.
     pub fn new(directory: PathBuf, kubectl: String) -> Self {
-        Self { directory, kubectl, commands: Vec::new() }
+        Self { directory, kubectl, notes: Vec::new() }
     }
 
     /// Returns where they are, if there are any.
     pub fn directory(&self) -> Option<&Path> {
-        (!self.commands.is_empty()).then_some(self.directory.as_path())
+        (!self.notes.is_empty()).then_some(self.directory.as_path())
     }
 
     /// Writes down how something is undone that is about to be done, and returns the command.
@@ -52,30 +59,50 @@ impl UndoNotes {
         patch: &[Value],
         is_made: bool,
     ) -> Result<Option<String>, UndoError> {
-        if self.commands.is_empty() {
+        if self.notes.is_empty() {
             self.make().map_err(|source| UndoError { path: self.directory.clone(), source })?;
         }
         let kind = target.kind.name().to_lowercase();
         let namespace = target.namespace.as_deref().map(|name| format!("{name}-")).unwrap_or_default();
-        let stem = format!("{:02}-{kind}-{namespace}{}", self.commands.len() + 1, target.name);
-        let command = if is_made {
-            format!("{} delete {}", self.kubectl, target.kubectl())
+        let stem = format!("{:02}-{kind}-{namespace}{}", self.notes.len() + 1, target.name);
+        let mut note = Note::default();
+        let undo = if is_made {
+            note.command = format!("{} delete {}", self.kubectl, target.kubectl());
+            Some(note.command.clone())
         } else {
-            self.put(&format!("{stem}.before.json"), before)?;
+            let before = self.put(&format!("{stem}.before.json"), before)?;
+            note.files.push(before.clone());
             if patch.is_empty() {
-                let before = self.directory.join(format!("{stem}.before.json"));
-                let command = format!("# {target} was deleted; it was {}", before.display());
-                self.commands.insert(0, command);
-                self.script()?;
-                return Ok(None);
+                note.command = format!("# {target} was deleted; it was {}", before.display());
+                None
+            } else {
+                let patch = self.put(&format!("{stem}.undo.json"), &Value::Array(patch.to_vec()))?;
+                note.files.push(patch.clone());
+                let patch = quoted(&patch.display().to_string());
+                note.command =
+                    format!("{} patch {} --type=json --patch-file={patch}", self.kubectl, target.kubectl());
+                Some(note.command.clone())
             }
-            let patch = self.put(&format!("{stem}.undo.json"), &Value::Array(patch.to_vec()))?;
-            let patch = quoted(&patch.display().to_string());
-            format!("{} patch {} --type=json --patch-file={patch}", self.kubectl, target.kubectl())
         };
-        self.commands.insert(0, command.clone());
+        self.notes.push(note);
         self.script()?;
-        Ok(Some(command))
+        Ok(undo)
+    }
+
+    /// Takes the last note back, as what it undoes was not done: its command would fail, and those after it would not be run.
+    pub(super) fn take_back(&mut self) -> Result<(), UndoError> {
+        let Some(note) = self.notes.pop() else { return Ok(()) };
+        self.script()?;
+        let remove = |path: &Path| {
+            std::fs::remove_file(path).map_err(|source| UndoError { path: path.to_owned(), source })
+        };
+        note.files.iter().try_for_each(|path| remove(path))?;
+        if self.notes.is_empty() {
+            remove(&self.directory.join(SCRIPT))?;
+            let path = self.directory.clone();
+            std::fs::remove_dir(&path).map_err(|source| UndoError { path, source })?;
+        }
+        Ok(())
     }
 
     /// Makes the directory, under another name if there is one from the same second.
@@ -96,9 +123,10 @@ impl UndoNotes {
         }
     }
 
-    /// Writes the script anew.
+    /// Writes the script anew: the last deed is undone first.
     fn script(&self) -> Result<(), UndoError> {
-        let text = format!("#!/bin/sh\nset -e\n{}\n", self.commands.join("\n"));
+        let commands: Vec<&str> = self.notes.iter().rev().map(|note| note.command.as_str()).collect();
+        let text = format!("#!/bin/sh\nset -e\n{}\n", commands.join("\n"));
         let path = self.directory.join(SCRIPT);
         let part = self.directory.join(format!("{SCRIPT}.part"));
         let written = own(&part, false).and_then(|mut file| {

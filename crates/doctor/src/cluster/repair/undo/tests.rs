@@ -52,6 +52,26 @@ fn what_was_done_last_is_undone_first() {
 }
 
 #[test]
+fn what_was_not_done_is_not_undone() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let home = folder.path().join("notes");
+    let mut notes = UndoNotes::new(home.clone(), "kubectl".to_owned());
+    let patch = [json!({"op": "remove", "path": "/spec/x"})];
+    notes.write(&target("web"), &json!({}), &patch, false).expect("a note");
+    let script = std::fs::read_to_string(home.join(SCRIPT)).expect("a script");
+    for _ in 0..2 {
+        notes.write(&target("db"), &json!({}), &patch, false).expect("a note");
+        notes.take_back().expect("it is taken back");
+        assert_eq!(std::fs::read_to_string(home.join(SCRIPT)).expect("a script"), script);
+    }
+    assert_eq!(std::fs::read_dir(&home).expect("a directory").count(), 3, "of the first alone");
+    notes.take_back().expect("it is taken back");
+    assert!(!home.exists() && notes.directory().is_none(), "nothing was done");
+    notes.write(&target("web"), &json!({}), &patch, false).expect("a note");
+    assert_eq!(notes.directory(), Some(home.as_path()));
+}
+
+#[test]
 fn words_are_quoted_for_a_shell() {
     assert_eq!(quoted("/etc/kubernetes/admin.conf"), "/etc/kubernetes/admin.conf");
     assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
