@@ -193,6 +193,7 @@ async fn a_full_etcd_is_repaired() {
         assert!(seen.failed > 0 && seen.taken > 0, "{seen:?}");
         assert_eq!(done.code, Some(0), "{done:?}");
         assert!(done.stderr.contains("nothing of it is left"), "{done:?}");
+        assert!(done.stderr.contains("no write was taken before the alarm was taken back"), "{done:?}");
         for at in 0..3 {
             ctl(members.endpoint(at), &format!("put k v{at}")).await.done();
             assert_eq!(
@@ -214,6 +215,52 @@ async fn a_full_etcd_is_repaired() {
                 == Some(0)
         );
         assert!(fix(&["--yes"]).await.done().is_empty(), "there is nothing to repair");
+    })
+    .await;
+}
+
+/// Writes 12 MB, which nobody needs any more, into a quota of 14 MiB.
+async fn nearly_fill(endpoint: &str) {
+    let value = "x".repeat(120_000);
+    for number in 0..100 {
+        ctl(endpoint, &format!("put /registry/events/shop/event-{} {value}", number % 8)).await.done();
+    }
+    let status = ctl(endpoint, "endpoint status --write-out=json").await.done();
+    let status: Value = serde_json::from_str(&status).expect("JSON");
+    let revision = &status[0]["Status"]["header"]["revision"];
+    ctl(endpoint, &format!("compaction --physical {revision}")).await.done();
+}
+
+#[tokio::test]
+async fn a_repair_says_for_how_long_nobody_could_write() {
+    within(LIMIT, async {
+        let members = Members::start(3, &["--quota-backend-bytes=14680064"]).await;
+        nearly_fill(members.endpoint(0)).await;
+        let folder = crate::support::server::folder();
+        let snapshot = folder.path().join("before.snap");
+        let fix = async |more: &[&str]| {
+            let mut command = stanchion();
+            command.args(["doctor", "fix", "etcd/space", "--etcd-endpoints", members.endpoint(0)]);
+            run(command.arg("--snapshot-to").arg(&snapshot).args(more)).await
+        };
+        // Members compact by themselves, and tell of it with a write to their database.
+        let plan = wait_for("it is not told that there is something to give back", async || {
+            ctl(members.endpoint(0), "put k v").await.done();
+            let shown = fix(&[]).await;
+            (shown.code == Some(0)).then_some(shown.stdout)
+        })
+        .await;
+        assert!(plan.contains("meanwhile a key of its own is written"), "{plan}");
+        let done = fix(&["--yes"]).await;
+        assert_eq!(done.code, Some(0), "{done:?}");
+        let said = done.stderr.lines().find(|line| line.contains("longest time without a write"));
+        let said = said.unwrap_or_else(|| panic!("nothing is said of writes: {done:?}"));
+        assert!(!said.contains("none was") && !said.contains("(0 taken"), "{said}");
+        let saved = std::fs::read(&snapshot).expect("it is saved");
+        let key = b"stanchion.dev/doctor/pause";
+        assert!(!saved.windows(key.len()).any(|part| part == key), "the key is not in the snapshot");
+        let left = ctl(members.endpoint(0), "get --prefix stanchion.dev/").await.done();
+        assert_eq!(left, "", "its keys are gone");
     })
     .await;
 }

@@ -1,8 +1,10 @@
 //! For how long nobody took a write while something was done, as a client sees it that goes to another member when one does
 //! not answer.
 
+use std::fmt;
 use std::time::Duration;
 
+use stanchion_doctor_core::Seconds;
 use stanchion_etcd_api::etcdserverpb::{DeleteRangeRequest, PutRequest};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -89,11 +91,42 @@ async fn put(endpoint: &Endpoint) -> bool {
     matches!(timeout(PATIENCE, endpoint.kv().put(request)).await, Ok(Ok(_)))
 }
 
+impl fmt::Display for Pauses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { taken, failed, longest } = self;
+        f.write_str("longest time without a write that was taken: ")?;
+        match longest {
+            Some(longest) => Seconds(*longest).fmt(f)?,
+            None => f.write_str("none was")?,
+        }
+        write!(f, " ({taken} taken, {failed} refused or late)")
+    }
+}
+
 impl Pauses {
     /// Counts the time since the last write that was taken.
     fn lasted(&mut self, last: Option<Instant>) {
         if let Some(last) = last {
             self.longest = self.longest.max(Some(last.elapsed()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_is_said_in_a_line() {
+        let none = Pauses { failed: 3, ..Pauses::default() };
+        assert_eq!(
+            none.to_string(),
+            "longest time without a write that was taken: none was (0 taken, 3 refused or late)"
+        );
+        let some = Pauses { taken: 9, failed: 0, longest: Some(Duration::from_millis(1_500)) };
+        assert_eq!(
+            some.to_string(),
+            "longest time without a write that was taken: 1.5 s (9 taken, 0 refused or late)"
+        );
     }
 }

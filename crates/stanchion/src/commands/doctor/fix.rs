@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments, format: Format) -> Result<(), Failure> 
             output::note("nothing was done; --yes does it");
             return Ok(());
         }
-        plans.carry_out(arguments, facts.now).await?;
+        plans.carry_out(arguments, &facts).await?;
         verify(arguments, &checks, &exemptions, &plans.left).await
     })
 }
@@ -183,10 +183,10 @@ impl Plans {
         Failure::new(Exit::Unhealthy, anyhow!("nothing was done: {}", why.join("; ")))
     }
 
-    async fn carry_out(&self, arguments: &Arguments, now: i64) -> Result<(), Failure> {
-        let mut number = 0;
+    async fn carry_out(&self, arguments: &Arguments, facts: &Facts) -> Result<(), Failure> {
+        let (now, mut number) = (facts.now, 0);
         if let Some(room) = &self.room {
-            room.carry_out(&arguments.sources).await?;
+            room.carry_out(&arguments.sources, facts).await?;
             number += room.plan.steps.len();
         }
         self.certificates.carry_out(&arguments.restart, now, &mut number).await?;

@@ -96,11 +96,8 @@ fn close(arguments: &Arguments, plan: &EtcdPlan, pauses: Option<Pauses>) {
     } else if !arguments.yes {
         output::note("nothing was done; --yes does it");
     }
-    if let Some(Pauses { taken, failed, longest }) = pauses {
-        let longest = longest.map_or_else(|| "none was".to_owned(), |longest| Seconds(longest).to_string());
-        output::note(&format!(
-            "longest time without a write that was taken: {longest} ({taken} taken, {failed} refused or late)"
-        ));
+    if let Some(pauses) = pauses {
+        output::note(&pauses.to_string());
     }
     if plan.is_full {
         output::note(

@@ -1,8 +1,10 @@
 //! Room in etcd.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::anyhow;
+use stanchion_doctor::{Etcd, WritePauses};
 use stanchion_doctor_core::{EtcdPlan, EtcdStep, Facts, Seconds, plan_etcd};
 use stanchion_machinery::time::format_seconds;
 
@@ -32,10 +34,17 @@ impl Room {
         Ok(Self { plan })
     }
 
-    /// Does it, and tells of each step.
-    pub(super) async fn carry_out(&self, sources: &Sources) -> Result<(), Failure> {
+    /// Returns whether writes are watched meanwhile: a cluster that is full takes none, and trying would raise its alarm again.
+    pub(super) fn watches_writes(&self) -> bool {
+        let proves = self.plan.steps.iter().any(|step| matches!(step, EtcdStep::Probe { .. }));
+        proves && !self.plan.is_full
+    }
+
+    /// Does it, and tells of each step, and at the end for how long nobody could write.
+    pub(super) async fn carry_out(&self, sources: &Sources, facts: &Facts) -> Result<(), Failure> {
         let plan = &self.plan;
         let (mut at, mut finished) = (0, 0);
+        let (start, mut watched) = (Instant::now(), None);
         let what = |number: usize| plan.previews[number].what.as_str();
         let etcd = sources.etcd(false)?;
         let repaired = etcd
@@ -44,6 +53,11 @@ impl Room {
                 |number| {
                     at = number;
                     output::note(&format!("{}. {} …", number + 1, what(number)));
+                    // The key that is written is not to be in the snapshot.
+                    let is_saved = !matches!(plan.steps[number], EtcdStep::Snapshot { .. });
+                    if self.watches_writes() && is_saved && watched.is_none() {
+                        watched = watch(&etcd, facts);
+                    }
                 },
                 |done| {
                     finished = done.number + 1;
@@ -51,6 +65,14 @@ impl Room {
                 },
             )
             .await;
+        if let Some(watched) = watched {
+            output::note(&format!("   {}", watched.stop().await));
+        } else if plan.is_full && repaired.is_ok() {
+            let lasted = Seconds(start.elapsed());
+            output::note(&format!(
+                "   no write was taken before the alarm was taken back, which took {lasted}"
+            ));
+        }
         repaired.map_err(|error| {
             let is_disarmed = plan.steps[..finished].iter().any(|step| matches!(step, EtcdStep::Disarm { .. }));
             let left = match (plan.is_full, is_disarmed) {
@@ -68,5 +90,15 @@ impl Room {
             Failure::new(Exit::Failure, error)
                 .hint("see to what is wrong, and run the same again with another --snapshot-to: steps that are done do no harm twice")
         })
+    }
+}
+
+fn watch(etcd: &Etcd, facts: &Facts) -> Option<WritePauses> {
+    match etcd.watch_writes(facts) {
+        Ok(watched) => Some(watched),
+        Err(error) => {
+            output::note(&format!("   for how long writes wait is not looked at: {error}"));
+            None
+        }
     }
 }

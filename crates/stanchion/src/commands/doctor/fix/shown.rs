@@ -5,15 +5,19 @@ use stanchion_doctor::TriedStep;
 use stanchion_doctor_core::{Difference, EtcdStep, LeftUnrepaired, ObjectStep, Preview, Renewal, Report};
 
 use super::Plans;
+use super::room::Room;
 use crate::error::Failure;
 use crate::output::{self, Format, line};
 
 /// What is planned, for programs.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Document<'a> {
     findings: Vec<&'static str>,
     plan: Vec<Line<'a>>,
     steps: Vec<Step<'a>>,
+    /// Whether a key is written meanwhile, to see for how long nobody takes it.
+    watches_writes: bool,
     left: &'a [LeftUnrepaired],
 }
 
@@ -57,8 +61,13 @@ fn document<'a>(plans: &'a Plans, report: &Report) -> Document<'a> {
         findings: report.findings.iter().map(|finding| finding.check).collect(),
         plan: lines(plans),
         steps: etcd.chain(certificates).chain(objects).collect(),
+        watches_writes: watches_writes(plans),
         left: &plans.left,
     }
+}
+
+fn watches_writes(plans: &Plans) -> bool {
+    plans.room.as_ref().is_some_and(Room::watches_writes)
 }
 
 fn lines(plans: &Plans) -> Vec<Line<'_>> {
@@ -102,6 +111,10 @@ fn table(plans: &Plans, report: &Report) -> String {
         if let Some(undo) = &preview.undo {
             line(&mut text, format_args!("       undo: {undo}"));
         }
+    }
+    if watches_writes(plans) {
+        text +=
+            "meanwhile a key of its own is written 50 times a second, to see for how long nobody takes it\n";
     }
     if !plans.left.is_empty() {
         text += "\nleft as it is:\n";
