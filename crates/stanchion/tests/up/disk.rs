@@ -49,13 +49,19 @@ async fn what_runs_is_evicted_and_nothing_is_placed() {
 }
 
 #[tokio::test]
-async fn thresholds_of_what_is_not_looked_at_are_refused() {
-    for (given, why) in [
-        ("imagefs.available<15%", "this node looks at memory.available, nodefs.available, nodefs.inodesFree"),
-        ("nodefs.available", "is not of the form"),
+async fn amounts_that_cannot_be_held_to_are_refused() {
+    for (option, given, why) in [
+        (
+            "--eviction-hard",
+            "imagefs.available<15%",
+            "this node looks at memory.available, nodefs.available, nodefs.inodesFree",
+        ),
+        ("--eviction-hard", "nodefs.available", "is not of the form"),
+        ("--kube-reserved", "pid=1000", "only of cpu, memory, ephemeral-storage"),
+        ("--system-reserved", "memory=-1Gi", "is less than nothing"),
     ] {
         for verb in ["up", "node"] {
-            let refused = run_with("", stanchion().args([verb, "--eviction-hard", given])).await.failed(2);
+            let refused = run_with("", stanchion().args([verb, option, given])).await.failed(2);
             assert!(refused.contains(why), "{refused}");
         }
     }
