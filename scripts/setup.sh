@@ -197,23 +197,38 @@ ensure_sysbench() {
     hash -r
 }
 
-# The real etcd and etcdctl, which the tests compare the store with and which the doctor looks at; and openssl, with which
-# they make certificates.
+# The real etcd and etcdctl, which the tests compare the store with and which the doctor looks at; openssl, with which they
+# make certificates; and libfaketime, with which they run programs whose clock is ahead.
 ensure_peers() {
-    local -a missing=()
-    have etcd || missing+=(etcd-server)
-    have etcdctl || missing+=(etcd-client)
-    have openssl || missing+=(openssl)
+    local -a missing
+    mapfile -t missing < <(missing_peers)
     ((${#missing[@]} > 0)) || return 0
     peers_on_path
-    have etcd && have etcdctl && have openssl && return
+    mapfile -t missing < <(missing_peers)
+    ((${#missing[@]} > 0)) || return 0
     step "unpacking ${missing[*]}, which tests use"
-    need_apt "etcd, etcdctl or openssl" etcd-server etcd-client openssl
+    need_apt "etcd, etcdctl, openssl or libfaketime" etcd-server etcd-client openssl libfaketime
     unpack_packages "${missing[@]}"
     hash -r
-    if ! have etcd || ! have etcdctl || ! have openssl; then
-        die "${missing[*]} did not bring etcd, etcdctl and openssl"
-    fi
+    mapfile -t missing < <(missing_peers)
+    ((${#missing[@]} == 0)) || die "no package brought what ${missing[*]} should have"
+}
+
+# The packages of what is neither on this machine nor unpacked.
+missing_peers() {
+    have etcd || printf 'etcd-server\n'
+    have etcdctl || printf 'etcd-client\n'
+    have openssl || printf 'openssl\n'
+    have_faketime || printf 'libfaketime\n'
+}
+
+# It is a library that is loaded before others: it need not be installed.
+have_faketime() {
+    local library
+    for library in {,"${peers}"}/usr/lib/*/faketime/libfaketime.so.1; do
+        [[ ! -e ${library} ]] || return 0
+    done
+    return 1
 }
 
 # The real Prometheus, which the doctor looks at in tests.
