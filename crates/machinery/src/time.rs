@@ -34,7 +34,7 @@ fn date_and_time(unix_seconds: i64) -> String {
 /// Returns year, month and day of a day counted from 1970.
 ///
 /// Counted in years that begin in March, leap days come last and months have a simple rhythm.
-fn date(day: i64) -> (i64, i64, i64) {
+pub fn date(day: i64) -> (i64, i64, i64) {
     let day = day + 719_468;
     let era = day.div_euclid(146_097);
     let of_era = day.rem_euclid(146_097);

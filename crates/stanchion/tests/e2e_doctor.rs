@@ -26,6 +26,9 @@ mod healthy;
 #[path = "doctor/kubelets.rs"]
 mod kubelets;
 #[cfg(test)]
+#[path = "doctor/later.rs"]
+mod later;
+#[cfg(test)]
 #[path = "doctor/manifest.rs"]
 mod manifest;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub(super) mod cronjob;
 pub(super) mod no_deadline;
 pub(super) mod no_ttl;
+mod schedule;
 
 use std::collections::BTreeMap;
 

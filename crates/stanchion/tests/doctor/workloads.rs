@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::ground::Ground;
-use crate::report::doctor;
+use crate::report::{doctor, told};
 use crate::support::within;
 
 const BROKEN: &str = include_str!("workloads/broken.yaml");
@@ -78,15 +78,6 @@ async fn what_is_wrong_with_workloads_is_found_and_nothing_else() {
         }
     })
     .await;
-}
-
-/// Returns a line that says what was found of what.
-fn told(finding: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let subject = &finding["subject"];
-    let namespace = subject["namespace"].as_str().map(|name| format!("{name}/")).unwrap_or_default();
-    let [severity, check] = ["severity", "check"].map(|field| text(&finding[field]));
-    format!("{severity} {check} {} {namespace}{}", text(&subject["kind"]), text(&subject["name"]))
 }
 
 /// Returns Jobs, and the Secrets in which Helm keeps a release.

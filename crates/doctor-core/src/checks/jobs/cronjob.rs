@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::schedule::Schedule;
 use super::{by_maker, has_failed, runs};
 use crate::check::{Check, Group};
+use crate::checks::age::shown;
 use crate::checks::source;
 use crate::facts::Facts;
 use crate::facts::kube::batch::{CronJob, Job};
@@ -15,8 +17,13 @@ use crate::severity::Severity;
 const SHORTEST_START: i64 = 10;
 /// What the controller says of runs that it did not begin.
 const MISSED: [&str; 3] = ["MissSchedule", "TooManyMissedTimes", "FailedNeedsStart"];
-/// What it says of a schedule that is none.
-const UNPARSEABLE: [&str; 2] = ["UnparseableSchedule", "UnparsableCronJobSchedule"];
+/// What it says of a schedule that is none, or that it cannot follow.
+const UNPARSEABLE: [&str; 4] =
+    ["UnparseableSchedule", "UnParseableCronJobSchedule", "InvalidSchedule", "UnknownTimeZone"];
+/// A run begins within seconds; a controller that was elected anew looks again within a minute.
+const LATE: i64 = 600;
+/// What is missed, whoever says so.
+const MISSED_RUNS: &str = "runs of it were missed";
 /// Events older than this are past.
 const RECENT: i64 = 24 * 3600;
 
@@ -40,6 +47,7 @@ fn run(facts: &Facts, findings: &mut Findings) {
         let jobs = made.get(&key).map(Vec::as_slice).unwrap_or_default();
         overlapping(facts, findings, cron, jobs);
         failed(facts, findings, cron, jobs);
+        overdue(facts, findings, cron, jobs);
         let start = cron.spec.starting_deadline_seconds.filter(|start| *start < SHORTEST_START);
         if let Some(start) = start.filter(|_| !cron.spec.suspend) {
             let subject = cron.meta.subject("CronJob");
@@ -71,6 +79,33 @@ fn overlapping(facts: &Facts, findings: &mut Findings, cron: &CronJob, jobs: &[&
         let advice = "set `concurrencyPolicy: Forbid`, and activeDeadlineSeconds for those that hang";
         findings.add_of(Severity::Warning, &cause, subject, summary, advice, evidence);
     }
+}
+
+/// Compares when it last began a run with when one was due since. Its controller tells of that only while it runs itself.
+fn overdue(facts: &Facts, findings: &mut Findings, cron: &CronJob, jobs: &[&Job]) {
+    let is_held = cron.spec.concurrency_policy == "Forbid" && jobs.iter().any(|job| runs(job));
+    let Some(schedule) = Schedule::parse(&cron.spec.schedule).filter(|_| !cron.spec.suspend && !is_held)
+    else {
+        return;
+    };
+    // What was due before somebody changed it may have been due by another schedule, or while it was suspended.
+    let known = [cron.status.last_schedule_time, cron.meta.created, cron.meta.changed];
+    let Some(since) = known.into_iter().flatten().max().filter(|_| cron.meta.created.is_some()) else {
+        return;
+    };
+    if !schedule.is_certain_within(since + 1, facts.now.saturating_sub(LATE)) {
+        return;
+    }
+    let subject = cron.meta.subject("CronJob");
+    let source = source::of(facts, &subject);
+    let last =
+        cron.status.last_schedule_time.map(|at| format!("{} ago", shown(facts.now.saturating_sub(at))));
+    let evidence = vec![
+        Evidence::new("schedule", &cron.spec.schedule, &source),
+        Evidence::new("last began", last.as_deref().unwrap_or("never"), &source),
+    ];
+    let advice = "see whether the controller manager runs, and in the Events of the CronJob whether its Jobs are refused";
+    findings.add(Severity::Warning, subject, MISSED_RUNS, advice, evidence);
 }
 
 /// Judges the newest run that has ended.
@@ -106,10 +141,10 @@ fn told(facts: &Facts, findings: &mut Findings) {
         if MISSED.contains(&event.reason.as_str()) {
             let advice = "see whether the controller was down or clocks differ; startingDeadlineSeconds says until when a late \
                           run still begins";
-            findings.add(Severity::Warning, about, "runs of it were missed", advice, evidence());
+            findings.add(Severity::Warning, about, MISSED_RUNS, advice, evidence());
         } else if UNPARSEABLE.contains(&event.reason.as_str()) {
-            let advice = "correct its schedule";
-            findings.add(Severity::Warning, about, "its schedule cannot be understood", advice, evidence());
+            let advice = "correct its schedule or its time zone";
+            findings.add(Severity::Warning, about, "its schedule cannot be followed", advice, evidence());
         }
     }
 }

@@ -106,13 +106,54 @@ fn runs_that_fail_or_do_not_begin() {
             "involvedObject": {"kind": "CronJob", "namespace": "a", "name": "backup"}, "lastTimestamp": at(ago)})
     };
     assert_eq!(summaries(&[cron(json!({})), event("TooManyMissedTimes", 60)]), ["runs of it were missed"]);
-    assert_eq!(
-        summaries(&[cron(json!({})), event("UnparseableSchedule", 60)]),
-        ["its schedule cannot be understood"]
-    );
+    for reason in ["UnparseableSchedule", "UnParseableCronJobSchedule", "InvalidSchedule", "UnknownTimeZone"]
+    {
+        assert_eq!(summaries(&[cron(json!({})), event(reason, 60)]), ["its schedule cannot be followed"]);
+    }
     assert_eq!(summaries(&[cron(json!({})), event("TooManyMissedTimes", 100_000)]), [""; 0]);
     assert_eq!(summaries(&[cron(json!({"suspend": true})), event("MissSchedule", 60)]), [""; 0]);
     assert_eq!(summaries(&[event("MissSchedule", 60)]), [""; 0], "it is gone");
+}
+
+#[test]
+fn runs_that_were_due() {
+    let hours = |hours: i64| at(hours * 3600);
+    let missed = |schedule: &str, metadata: Value, status: Value, jobs: &[Value]| {
+        let mut cron = cron(json!({"schedule": schedule, "concurrencyPolicy": "Forbid"}));
+        for (key, value) in metadata.as_object().expect("fields") {
+            cron["metadata"][key] = value.clone();
+        }
+        cron["status"] = status;
+        let found = finds_of("jobs/cronjob", &[&[cron], jobs].concat());
+        found.into_iter().map(|one| (one.summary, one.evidence[1].value.clone())).collect::<Vec<_>>()
+    };
+    let young = || json!({"creationTimestamp": hours(1)});
+    let old = || json!({"creationTimestamp": hours(900)});
+    let told = |last: &str| vec![("runs of it were missed".to_owned(), last.to_owned())];
+    let began = |hours: i64| json!({"lastScheduleTime": at(hours * 3600)});
+    assert_eq!(missed("*/5 * * * *", young(), json!({}), &[]), told("never"));
+    assert_eq!(
+        missed("*/5 * * * *", young(), json!({"lastScheduleTime": at(600)}), &[]),
+        [],
+        "it may be late"
+    );
+    assert_eq!(missed("0 1 * * *", young(), json!({}), &[]), []);
+    assert_eq!(missed("0 1 * * *", old(), began(23), &[]), []);
+    assert_eq!(missed("0 1 * * *", old(), began(26), &[]), told("26 h ago"));
+    assert_eq!(missed("0 1 * * *", json!({}), began(26), &[]), [], "it was not read whole");
+    assert_eq!(missed("no schedule", old(), began(26), &[]), []);
+    let held = made_by(running("r1", 3600), "backup");
+    assert_eq!(missed("0 1 * * *", old(), began(26), &[held]), [], "one still runs");
+    let changed = |subresource: &str| {
+        json!({"creationTimestamp": hours(900), "managedFields": [
+            {"manager": "kubectl", "operation": "Update", "time": hours(2), "subresource": subresource},
+            {"manager": "helm", "operation": "Update", "time": hours(800)}]})
+    };
+    assert_eq!(missed("0 1 * * *", changed(""), began(26), &[]), [], "it may have been suspended");
+    assert_eq!(missed("0 1 * * *", changed("status"), began(26), &[]), told("26 h ago"));
+    let mut suspended = cron(json!({"schedule": "*/5 * * * *", "suspend": true}));
+    suspended["metadata"]["creationTimestamp"] = json!(hours(900));
+    assert_eq!(found("jobs/cronjob", &[suspended]), []);
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub struct Meta {
     /// When it was made, in seconds since the Unix epoch.
     #[serde(rename = "creationTimestamp", deserialize_with = "moment")]
     pub created: Option<i64>,
+    /// When somebody last changed it, its status aside; none if the API does not tell.
+    #[serde(rename = "managedFields", deserialize_with = "changed")]
+    pub changed: Option<i64>,
     /// When it was asked to go, the grace period included.
     #[serde(rename = "deletionTimestamp", deserialize_with = "moment")]
     pub deleted: Option<i64>,
@@ -97,6 +100,20 @@ pub(crate) fn condition<'a>(conditions: &'a [Condition], kind: &str) -> Option<&
 pub(crate) fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.and_then(|text| time::parse(&text)).map(|micros| micros.div_euclid(1_000_000)))
+}
+
+/// Reads when fields were last set, of who set what.
+fn changed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    /// Who has set fields.
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Setter {
+        subresource: String,
+        #[serde(deserialize_with = "moment")]
+        time: Option<i64>,
+    }
+    let setters: Vec<Setter> = nullable(deserializer)?;
+    Ok(setters.into_iter().filter(|one| one.subresource != "status").filter_map(|one| one.time).max())
 }
 
 /// Reads what may be `null`.
