@@ -40,6 +40,16 @@ struct CodeLabels {
     code: u32,
 }
 
+/// A deprecated version that was asked for. None of those that are served is known to go with a certain release.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeprecatedLabels {
+    group: String,
+    version: String,
+    resource: String,
+    subresource: String,
+    removed_release: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResourceLabels {
     resource: String,
@@ -52,6 +62,7 @@ pub(crate) struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<CodeLabels, Counter>,
     latency: Latency,
+    deprecated: Family<DeprecatedLabels, Gauge>,
     watchers: Gauge,
     objects: Family<ResourceLabels, Gauge>,
     revision: Gauge<i64, std::sync::atomic::AtomicI64>,
@@ -68,6 +79,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let requests = Family::default();
         let latency: Latency = Family::new_with_constructor(|| Histogram::new(BUCKETS));
+        let deprecated = Family::default();
         let (watchers, objects, revision) = (Gauge::default(), Family::default(), Gauge::default());
         registry.register(
             "apiserver_request",
@@ -79,6 +91,11 @@ impl Metrics {
             "Seconds until an answer began, by what was asked; watches excluded",
             latency.clone(),
         );
+        registry.register(
+            "apiserver_requested_deprecated_apis",
+            "1 for each deprecated version of the API that was asked for",
+            deprecated.clone(),
+        );
         registry.register("apiserver_longrunning_requests", "Watches that are open", watchers.clone());
         registry.register("apiserver_storage_objects", "Objects by resource", objects.clone());
         registry.register(
@@ -86,7 +103,7 @@ impl Metrics {
             "The revision that the cache is at",
             revision.clone(),
         );
-        Self { registry: Mutex::new(registry), requests, latency, watchers, objects, revision }
+        Self { registry: Mutex::new(registry), requests, latency, deprecated, watchers, objects, revision }
     }
 
     /// Counts an answer.
@@ -101,6 +118,17 @@ impl Metrics {
     ) {
         let labels = labels(api, method, query, target);
         let RequestLabels { verb, group, version, resource, subresource } = labels.clone();
+        // Whoever was sent away has not used it.
+        if is_deprecated(api, target) && !matches!(code, 401 | 403) {
+            let labels = DeprecatedLabels {
+                group: group.clone(),
+                version: version.clone(),
+                resource: resource.clone(),
+                subresource: subresource.clone(),
+                removed_release: "",
+            };
+            self.deprecated.get_or_create(&labels).set(1);
+        }
         let code = u32::from(code);
         self.requests.get_or_create(&CodeLabels { verb, group, version, resource, subresource, code }).inc();
         if verb != "WATCH" {
@@ -147,6 +175,12 @@ fn prometheus(text: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+fn is_deprecated(api: &Api, target: &Target) -> bool {
+    let Target::Resource(target) = target else { return false };
+    let resource = api.catalog.find(&target.group, &target.version, &target.plural);
+    resource.is_some_and(|resource| resource.deprecation().is_some())
 }
 
 fn labels(api: &Api, method: &Method, query: &Query, target: &Target) -> RequestLabels {

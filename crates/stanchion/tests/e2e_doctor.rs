@@ -13,6 +13,9 @@ mod cluster;
 #[path = "doctor/defrag.rs"]
 mod defrag;
 #[cfg(test)]
+#[path = "doctor/deprecated.rs"]
+mod deprecated;
+#[cfg(test)]
 #[path = "doctor/etcd.rs"]
 mod etcd;
 #[cfg(test)]

@@ -14,15 +14,22 @@ pub(crate) const CHECK: Check = Check {
     severity: Severity::Warning,
     title: "somebody asks for a version of the API that goes away",
     meaning: "With the release that does not have it any more, whoever asks for it fails: a controller, a chart, a script. The API \
-              server counts such requests since its start, of whatever client.",
+              server counts such requests since its start, of whatever client; Endpoints are left out, as the cluster's own \
+              controllers ask for them, and as they stay.",
     basis: &["https://kubernetes.io/docs/reference/using-api/deprecation-guide/"],
     needs: &[Need::KubeServer, Need::KubeDeprecatedApis],
     fix: None,
     run,
 };
 
+/// Deprecated since 1.33 and not to go: the controller that writes them is among those that ask for them.
+const STAYS: (&str, &str, &str) = ("", "v1", "endpoints");
+
 fn run(facts: &Facts, findings: &mut Findings) {
     for api in &facts.kube.deprecated_apis {
+        if (&*api.group, &*api.version, &*api.resource) == STAYS {
+            continue;
+        }
         let DeprecatedApi { group, version, resource, removed } = api;
         let of = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
         let source = format!("{}/metrics, apiserver_requested_deprecated_apis", facts.kube.server);
@@ -72,6 +79,13 @@ mod tests {
             removed,
         };
         facts.kube.deprecated_apis.push(api);
+        // In every cluster its own controllers ask for these.
+        let endpoints = DeprecatedApi {
+            version: "v1".to_owned(),
+            resource: "endpoints".to_owned(),
+            ..DeprecatedApi::default()
+        };
+        facts.kube.deprecated_apis.push(endpoints);
         let report = diagnose(&facts, ALL.iter().copied().filter(|check| check.group == Group::Api));
         report.findings.into_iter().map(|finding| (finding.severity, finding.subject.name)).collect()
     }
