@@ -29,6 +29,12 @@ mod healthy;
 #[path = "doctor/kubelets.rs"]
 mod kubelets;
 #[cfg(test)]
+#[path = "doctor/large.rs"]
+mod large;
+#[cfg(test)]
+#[path = "doctor/latency.rs"]
+mod latency;
+#[cfg(test)]
 #[path = "doctor/later.rs"]
 mod later;
 #[cfg(test)]

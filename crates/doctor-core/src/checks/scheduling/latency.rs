@@ -1,8 +1,11 @@
 //! How long Pods wait for their nodes.
 
+use std::collections::BTreeSet;
+
 use crate::check::{Check, Group};
 use crate::checks::age::shown;
 use crate::facts::Facts;
+use crate::facts::kube::event::Event;
 use crate::finding::{Evidence, Findings};
 use crate::need::Need;
 use crate::severity::Severity;
@@ -14,7 +17,7 @@ const RECENT: i64 = 3_600;
 const SAMPLES: usize = 100;
 /// Times are written in whole seconds, and a quiet scheduler needs milliseconds.
 const SLOW_MEDIAN: i64 = 5;
-/// Some may have waited for room rather than for the scheduler; one in a hundred should not for so long.
+/// One in a hundred should not wait for so long.
 const SLOW_TAIL: i64 = 60;
 
 pub(crate) const CHECK: Check = Check {
@@ -23,19 +26,24 @@ pub(crate) const CHECK: Check = Check {
     severity: Severity::Warning,
     title: "Pods wait long for the scheduler",
     meaning: "Every Pod waits for those before it, so a slow scheduler delays rollouts and the replacement of failed Pods alike. The \
-              usual reasons are required anti-affinity in a large cluster, very many nodes that are scored, and a slow API server.",
+              usual reasons are required anti-affinity in a large cluster, very many nodes that are scored, and a slow API server; Pods \
+              for which there was no room at first are left out.",
     basis: &["https://kubernetes.io/docs/concepts/scheduling-eviction/scheduler-perf-tuning/"],
-    needs: &[Need::KubePods],
+    needs: &[Need::KubePods, Need::KubeEvents],
     fix: None,
     run,
 };
 
 fn run(facts: &Facts, findings: &mut Findings) {
+    // What they say of themselves once they are placed does not tell them from others.
+    let refused = facts.kube.events.iter().filter(|event| event.reason == "FailedScheduling");
+    let refused: BTreeSet<_> = refused.map(Event::about).collect();
     let mut waits: Vec<i64> = facts
         .kube
         .pods
         .all()
         .iter()
+        .filter(|pod| !refused.contains(&pod.subject()))
         .filter_map(|pod| wait(facts.now, pod.created?, pod.scheduled?))
         .collect();
     if waits.len() < SAMPLES {

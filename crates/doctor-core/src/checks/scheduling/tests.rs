@@ -71,6 +71,11 @@ fn a_scheduler_that_is_slow() {
     assert_eq!(finding.summary, "half of the Pods wait 9.0 s and more for their node");
     let tail = (0..200).map(|number| placed(number, if number < 10 { 90 } else { 0 }));
     finds("scheduling/latency", Severity::Info, &tail.collect::<Vec<_>>());
+    let refused = all(9, 150).into_iter().map(|pod| {
+        json!({"kind": "Event", "metadata": {"name": "e", "namespace": "a"}, "type": "Warning", "reason": "FailedScheduling",
+            "involvedObject": {"kind": "Pod", "namespace": pod["metadata"]["namespace"], "name": pod["metadata"]["name"]}})
+    });
+    assert_eq!(found(&all(9, 150).into_iter().chain(refused).collect::<Vec<_>>()), [], "there was no room");
 }
 
 #[test]
