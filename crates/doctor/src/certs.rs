@@ -13,7 +13,9 @@ use stanchion_doctor_core::{Chain, Facts, Need, Reading};
 use tokio::time::timeout;
 
 pub use cluster::ClusterCertificates;
-use parse::Parsed;
+use cluster::Look;
+use handshake::Server;
+use parse::{Parsed, Signature};
 pub use renew::restart::{RestartError, restart_static_pod};
 pub use renew::{AnewError, RenewError, SwapError, renew_certificates, survey_certificates};
 
@@ -36,9 +38,9 @@ pub async fn read_certificates(options: &CertificateOptions, facts: &mut Facts) 
     let cluster = options.cluster.iter().map(|one| one.cluster.server().to_owned());
     let source = named.chain(options.servers.iter().cloned()).chain(cluster).collect::<Vec<_>>().join(", ");
     let reading = match timeout(Need::Certificates.deadline(), read(options)).await {
-        Ok((found, missing)) => {
+        Ok(Look { found, others, missing }) => {
             let read = found.len();
-            facts.certificates = judge(found);
+            facts.certificates = judge(found, &others);
             match (read, missing.is_empty()) {
                 (_, true) => Reading::Read { source },
                 (0, false) => Reading::Failed { source, why: missing.join("; ") },
@@ -52,50 +54,68 @@ pub async fn read_certificates(options: &CertificateOptions, facts: &mut Facts) 
     facts.note(Need::Certificates, reading);
 }
 
-async fn read(options: &CertificateOptions) -> (Vec<Parsed>, Vec<String>) {
+async fn read(options: &CertificateOptions) -> Look {
     let directories = options.directories.clone();
     let files = tokio::task::spawn_blocking(move || file::read_all(&directories)).await;
     let (mut found, mut missing) =
         files.unwrap_or_else(|error| (Vec::new(), vec![format!("the files could not be read: {error}")]));
-    for server in &options.servers {
-        match timeout(options.connect_timeout, handshake::look(server)).await {
-            Ok(Ok(shown)) => found.extend(shown),
-            Ok(Err(error)) => missing.push(format!("{server}: {}", crate::chain(&error))),
-            Err(_) => missing.push(format!("{server}: no answer for {:?}", options.connect_timeout)),
+    let (mut servers, mut places) = (Vec::new(), Vec::new());
+    for place in &options.servers {
+        match Server::at(place) {
+            Ok(server) => {
+                servers.push(server);
+                places.push(place);
+            }
+            Err(error) => missing.push(format!("{place}: {}", crate::chain(&error))),
         }
     }
-    if let Some(cluster) = &options.cluster {
-        let (mut more, mut not) = cluster::read(cluster, options.connect_timeout).await;
-        found.append(&mut more);
-        missing.append(&mut not);
+    let looks = handshake::look_at(servers, options.connect_timeout).await;
+    for (place, shown) in places.into_iter().zip(looks) {
+        match shown {
+            Ok(shown) => found.extend(shown),
+            Err(why) => missing.push(format!("{place}: {why}")),
+        }
     }
-    (found, missing)
+    let mut look = Look { found, others: Vec::new(), missing };
+    if let Some(cluster) = &options.cluster {
+        let mut own = cluster::read(cluster, options.connect_timeout).await;
+        look.found.append(&mut own.found);
+        look.others.append(&mut own.others);
+        look.missing.append(&mut own.missing);
+    }
+    look
 }
 
-/// Compares certificates with the authorities among them.
-fn judge(found: Vec<Parsed>) -> Vec<stanchion_doctor_core::Certificate> {
-    let chains: Vec<_> = found.iter().map(|certificate| chain_of(certificate, &found)).collect();
+/// Compares certificates with the authorities among them and with others, unless it is known already whom they are of.
+fn judge(found: Vec<Parsed>, others: &[Parsed]) -> Vec<stanchion_doctor_core::Certificate> {
+    let chain = |certificate: &Parsed| match &certificate.facts.chain {
+        Chain::Unknown => chain_of(certificate, found.iter().chain(others)),
+        known => known.clone(),
+    };
+    let chains: Vec<_> = found.iter().map(chain).collect();
     let judged = found.into_iter().zip(chains);
     judged.map(|(parsed, chain)| stanchion_doctor_core::Certificate { chain, ..parsed.facts }).collect()
 }
 
-/// Says whether one of `all` made a certificate: of several authorities of that name, as while one is replaced, any.
-fn chain_of(certificate: &Parsed, all: &[Parsed]) -> Chain {
+/// Says whether one of `all` made a certificate: of several authorities of that name, as while one is replaced, any. If of
+/// one that cannot be told, nothing is concluded from the others.
+fn chain_of<'a>(certificate: &Parsed, all: impl Iterator<Item = &'a Parsed>) -> Chain {
     if certificate.is_self_signed() {
         return Chain::Unknown;
     }
-    let mut chain = Chain::Unknown;
-    for authority in all.iter().filter(|authority| authority.facts.is_authority) {
+    let (mut chain, mut is_certain) = (Chain::Unknown, true);
+    for authority in all.filter(|authority| authority.facts.is_authority) {
         if !certificate.names_as_issuer(authority) {
             continue;
         }
         let by = authority.facts.source.clone();
-        if certificate.is_signed_by(authority) {
-            return Chain::Signed { by };
+        match certificate.signature_of(authority) {
+            Signature::Good => return Chain::Signed { by },
+            Signature::Bad => chain = Chain::Foreign { by },
+            Signature::Unread => is_certain = false,
         }
-        chain = Chain::Foreign { by };
     }
-    chain
+    if is_certain { chain } else { Chain::Unknown }
 }
 
 #[cfg(test)]

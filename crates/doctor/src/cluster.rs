@@ -4,7 +4,7 @@
 //! asked for. A list that cannot be read whole counts as not read, since what is missing in it would look like a fault.
 
 #[cfg(test)]
-mod canned;
+pub(crate) mod canned;
 mod deprecated;
 mod ingresses;
 mod kubelets;

@@ -83,6 +83,9 @@ mod verbs;
 #[path = "doctor/watch.rs"]
 mod watch;
 #[cfg(test)]
+#[path = "doctor/webhooks.rs"]
+mod webhooks;
+#[cfg(test)]
 #[path = "doctor/workloads.rs"]
 mod workloads;
 #[cfg(test)]

@@ -59,4 +59,9 @@ pub enum Chain {
         /// Where that one is.
         by: String,
     },
+    /// Whoever is shown it trusts none who made it.
+    Untrusted {
+        /// Where those stand whom that one trusts.
+        by: String,
+    },
 }

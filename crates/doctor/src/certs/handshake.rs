@@ -1,8 +1,11 @@
 //! What a server shows, whether it can be trusted or not.
 
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::ring::default_provider;
@@ -12,9 +15,14 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureSc
 use stanchion_doctor_core::FoundIn;
 use thiserror::Error;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::parse::{ParseError, Parsed};
+use crate::chain;
+
+/// So many servers are looked at, at a time.
+const AT_ONCE: usize = 20;
 
 /// A server that could not be looked at.
 #[derive(Debug, Error)]
@@ -84,12 +92,57 @@ impl ServerCertVerifier for Witness {
     }
 }
 
+/// A server to shake hands with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Server {
+    /// Where it is: a name or an address.
+    pub(super) host: String,
+    /// Its port.
+    pub(super) port: u16,
+    /// The name that clients expect, where they expect another one than that of the place.
+    pub(super) name: Option<String>,
+}
+
+impl Server {
+    /// Understands `host:port`.
+    pub(super) fn at(place: &str) -> Result<Self, HandshakeError> {
+        let (host, port) = place.rsplit_once(':').ok_or(HandshakeError::Address)?;
+        let port: u16 = port.parse().map_err(|_| HandshakeError::Address)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(Self { host, port, name: None })
+    }
+
+    /// Returns the name that clients expect.
+    fn expected(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.host)
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.expected();
+        if name.contains(':') {
+            write!(f, "[{name}]:{}", self.port)
+        } else {
+            write!(f, "{name}:{}", self.port)
+        }
+    }
+}
+
+/// Shakes hands with servers, some at a time, and returns in their order what each shows, or why nothing.
+pub(super) async fn look_at(servers: Vec<Server>, patience: Duration) -> Vec<Result<Vec<Parsed>, String>> {
+    let look = |server: Server| async move {
+        let done = timeout(patience, look(&server)).await;
+        done.map_err(|_| format!("no answer for {patience:?}"))
+            .and_then(|done| done.map_err(|error| chain(&error)))
+    };
+    stream::iter(servers).map(look).buffered(AT_ONCE).collect().await
+}
+
 /// Shakes hands with a server, and returns what it shows: its certificate, and those between it and an authority.
-pub(super) async fn look(server: &str) -> Result<Vec<Parsed>, HandshakeError> {
-    let (host, port) = server.rsplit_once(':').ok_or(HandshakeError::Address)?;
-    let port: u16 = port.parse().map_err(|_| HandshakeError::Address)?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(host.to_owned()).map_err(HandshakeError::Name)?;
+async fn look(server: &Server) -> Result<Vec<Parsed>, HandshakeError> {
+    let expected = server.expected();
+    let name = ServerName::try_from(expected.to_owned()).map_err(HandshakeError::Name)?;
     let witness = Arc::new(Witness { shown: Mutex::default() });
     let verifier: Arc<dyn ServerCertVerifier> = witness.clone();
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
@@ -98,14 +151,15 @@ pub(super) async fn look(server: &str) -> Result<Vec<Parsed>, HandshakeError> {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    let stream = TcpStream::connect((host, port)).await.map_err(HandshakeError::Connect)?;
+    let stream =
+        TcpStream::connect((server.host.as_str(), server.port)).await.map_err(HandshakeError::Connect)?;
     let ended = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream).await.err();
     let shown = std::mem::take(&mut *witness.shown.lock().unwrap_or_else(PoisonError::into_inner));
     let mut shown = shown.into_iter();
     let Some(first) = shown.next() else { return Err(HandshakeError::Nothing(ended)) };
-    let mut parsed = Parsed::new(first, server.to_owned(), FoundIn::Handshake)?;
+    let mut parsed = Parsed::new(first, server.to_string(), FoundIn::Handshake)?;
     let holds = ParsedCertificate::try_from(parsed.der()).and_then(|it| verify_server_name(&it, &name));
-    parsed.facts.lacks_name = holds.is_err().then(|| host.to_owned());
+    parsed.facts.lacks_name = holds.is_err().then(|| expected.to_owned());
     let mut found = vec![parsed];
     for (number, between) in shown.enumerate() {
         found.push(Parsed::new(

@@ -3,7 +3,9 @@
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use stanchion_doctor_core::{Certificate, FoundIn};
 use thiserror::Error;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, X509Certificate, X509Error};
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
 
 /// Something that is no certificate.
 #[derive(Debug, Error)]
@@ -59,13 +61,38 @@ impl Parsed {
         read(&self.der).is_ok_and(|x509| x509.public_key().raw == key.as_ref())
     }
 
-    /// Returns whether `authority` signed it.
+    /// Returns whether `authority` signed it, as far as that can be told.
     pub(super) fn is_signed_by(&self, authority: &Self) -> bool {
-        match (read(&self.der), read(&authority.der)) {
-            (Ok(own), Ok(other)) => own.verify_signature(Some(other.public_key())).is_ok(),
-            _ => false,
+        self.signature_of(authority) == Signature::Good
+    }
+
+    /// Compares its signature with the key of `authority`.
+    pub(super) fn signature_of(&self, authority: &Self) -> Signature {
+        let (Ok(own), Ok(other)) = (read(&self.der), read(&authority.der)) else { return Signature::Unread };
+        let key = other.public_key();
+        match own.verify_signature(Some(key)) {
+            Ok(()) => Signature::Good,
+            Err(X509Error::SignatureVerificationError) if !is_short(key) => Signature::Bad,
+            Err(_) => Signature::Unread,
         }
     }
+}
+
+/// What the key of an authority says of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signature {
+    /// It was made with it.
+    Good,
+    /// It was not.
+    Bad,
+    /// Signatures of this sort cannot be verified here: of curves as P-521, of short RSA keys.
+    Unread,
+}
+
+/// Returns whether it is an RSA key that is too short for the verification here.
+fn is_short(key: &SubjectPublicKeyInfo<'_>) -> bool {
+    const SHORTEST: usize = 2048;
+    matches!(key.parsed(), Ok(PublicKey::RSA(key)) if key.key_size() < SHORTEST)
 }
 
 fn read<'a>(der: &'a CertificateDer<'static>) -> Result<X509Certificate<'a>, ParseError> {

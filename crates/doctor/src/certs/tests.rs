@@ -99,3 +99,18 @@ async fn a_directory_that_is_not_there_is_told() {
     let (found, reading) = read_from(&folder.path().join("nothing")).await;
     assert!(found.is_empty() && matches!(reading, Some(Reading::Failed { .. })), "{reading:?}");
 }
+
+#[test]
+fn authorities_that_are_on_their_way_out_are_still_trusted() {
+    let parsed = |certificate: &rcgen::Certificate, found_in| {
+        Parsed::new(certificate.der().clone(), "here".to_owned(), found_in).expect("a certificate")
+    };
+    let ((old, issuer), (new, _)) = (authority("webhooks"), authority("webhooks"));
+    let leaf = named("web.shop.svc").signed_by(&KeyPair::generate().expect("a key"), &issuer);
+    let leaf = parsed(&leaf.expect("a certificate"), FoundIn::Object);
+    let new = parsed(&new, FoundIn::Object);
+    let chain = |others: &[Parsed]| judge(vec![leaf.clone(), new.clone()], others).swap_remove(0).chain;
+    assert!(matches!(chain(&[]), Chain::Foreign { .. }), "{:?}", chain(&[]));
+    let old = parsed(&old, FoundIn::Object);
+    assert!(matches!(chain(&[old]), Chain::Signed { .. }));
+}

@@ -37,6 +37,12 @@ impl Tls {
             file: config.auth_info.client_certificate.as_ref().map(PathBuf::from),
         }
     }
+
+    /// Knows an address and nothing else.
+    #[cfg(test)]
+    pub(super) fn at(address: &str) -> Self {
+        Self { address: Some(address.to_owned()), ..Self::default() }
+    }
 }
 
 impl Cluster {

@@ -50,6 +50,27 @@ async fn files_that_end_and_that_do_not() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_verified_is_not_found_to_be_wrong() {
+    let folder = folder();
+    for (curve, expected) in [("secp521r1", &[][..]), ("prime256v1", &["certs/chain"][..])] {
+        // Two authorities of one name, of which the second did not sign it.
+        let directory = folder.path().join(curve);
+        std::fs::create_dir(&directory).expect("a directory");
+        for (name, days) in [("ca", 3650), ("other", 3650)] {
+            let key = format!("ecparam -name {curve} -genkey -noout -out {name}.key");
+            openssl(&directory, &key).await;
+            let words =
+                format!("req -x509 -key {name}.key -days {days} -subj /CN=kubernetes -out {name}.crt");
+            openssl(&directory, &words).await;
+        }
+        make(&directory, "young", 365).await;
+        std::fs::remove_file(directory.join("ca.crt")).expect("it was there");
+        let (_, report) = doctor(&["--cert-dir", directory.to_str().expect("a path")]).await;
+        assert_eq!(found(&report, "critical"), expected, "{curve}: {report:#}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_server_shows() {
     let folder = folder();
     make(folder.path(), "127.0.0.1", 3).await;

@@ -12,3 +12,13 @@ pub(crate) async fn authority(directory: &Path, days: u32) {
     let mut command = tokio::process::Command::new("openssl");
     run(command.current_dir(directory).args(words.split_whitespace())).await.done();
 }
+
+/// Makes a certificate of the authority in a directory, for names as openssl writes them.
+pub(crate) async fn leaf(directory: &Path, file: &str, names: &str, days: u32) {
+    let words = format!(
+        "req -x509 -newkey rsa:2048 -nodes -days {days} -subj /CN={file} -addext subjectAltName={names} -CA ca.crt -CAkey ca.key \
+         -keyout {file}.key -out {file}.crt"
+    );
+    let mut command = tokio::process::Command::new("openssl");
+    run(command.current_dir(directory).args(words.split_whitespace())).await.done();
+}

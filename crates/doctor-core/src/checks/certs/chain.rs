@@ -13,9 +13,13 @@ pub(crate) const CHECK: Check = Check {
     group: Group::Certs,
     severity: Severity::Critical,
     title: "a certificate is not of the authority that is trusted",
-    meaning: "The authority at hand has the name of its issuer and did not sign it: one of both was made anew. Whoever trusts the \
-              one refuses the other.",
-    basis: &["https://kubernetes.io/docs/setup/best-practices/certificates/"],
+    meaning: "The authority at hand has the name of its issuer and did not sign it, as one of both was made anew, or a webhook's \
+              caBundle holds none that made it. Whoever trusts the one refuses the other: such a webhook is not called, and with \
+              `failurePolicy: Fail` nothing that it is asked about can be written.",
+    basis: &[
+        "https://kubernetes.io/docs/setup/best-practices/certificates/",
+        "https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#contacting-the-webhook",
+    ],
     needs: &[Need::Certificates],
     fix: None,
     run,
@@ -23,13 +27,26 @@ pub(crate) const CHECK: Check = Check {
 
 fn run(facts: &Facts, findings: &mut Findings) {
     for certificate in &facts.certificates {
-        let Chain::Foreign { by } = &certificate.chain else { continue };
+        let (by, says, summary, advice) = match &certificate.chain {
+            Chain::Unknown | Chain::Signed { .. } => continue,
+            Chain::Foreign { by } => (
+                by,
+                ("authority of this name", "it did not sign it"),
+                format!("the authority in {by} has the name of its issuer and did not sign it"),
+                "find out which of both is older, and make what it signed anew with the other",
+            ),
+            Chain::Untrusted { by } => (
+                by,
+                ("whom the API server trusts there", "none of them made it"),
+                format!("{by} has no authority that made it"),
+                "see who makes both (an operator such as cert-manager, or a person): put the authority into the caBundle that made \
+                 it, or have the server show what the one there made",
+            ),
+        };
         let evidence = vec![
             Evidence::new("made by", &certificate.issuer, &certificate.source),
-            Evidence::new("authority of this name", "it did not sign it", by),
+            Evidence::new(says.0, says.1, by),
         ];
-        let summary = format!("the authority in {by} has the name of its issuer and did not sign it");
-        let advice = "find out which of both is older, and make what it signed anew with the other";
         findings.add(Severity::Critical, subject(certificate), summary, advice, evidence);
     }
 }

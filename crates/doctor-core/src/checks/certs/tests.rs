@@ -67,6 +67,17 @@ fn they_do_not_fit() {
     let foreign = Chain::Foreign { by: "/etc/kubernetes/pki/ca.crt".to_owned() };
     finds("certs/chain", Severity::Critical, |certificate| certificate.chain = foreign.clone());
     assert_eq!(found(|certificate| certificate.chain = Chain::Unknown), [], "no authority is at hand");
+    let finding = finds("certs/chain", Severity::Critical, |certificate| {
+        certificate.source = "web.shop.svc:443".to_owned();
+        certificate.found_in = FoundIn::Handshake;
+        certificate.chain =
+            Chain::Untrusted { by: "the caBundle of ValidatingWebhookConfiguration w".to_owned() };
+    });
+    assert_eq!(finding.subject.to_string(), "server web.shop.svc:443");
+    assert_eq!(
+        finding.summary,
+        "the caBundle of ValidatingWebhookConfiguration w has no authority that made it"
+    );
     finds("certs/key", Severity::Critical, |certificate| certificate.key_fits = Some(false));
     assert_eq!(found(|certificate| certificate.key_fits = None), [], "no key is at hand");
     let finding = finds("certs/names", Severity::Critical, |certificate| {

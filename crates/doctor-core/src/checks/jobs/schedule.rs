@@ -100,18 +100,18 @@ impl Schedule {
 
 impl Field {
     /// Understands a list of values, ranges and steps.
-    fn parse(text: &str, least: u32, most: u32, names: &[&str]) -> Option<Self> {
-        let parts = text.split(',').map(|part| Self::part(part, least, most, names));
+    fn parse(text: &str, lowest: u32, highest: u32, names: &[&str]) -> Option<Self> {
+        let parts = text.split(',').map(|part| Self::part(part, lowest, highest, names));
         parts.reduce(|all, part| {
             let (all, part) = (all?, part?);
             Some(Self { bits: all.bits | part.bits, is_star: all.is_star || part.is_star })
         })?
     }
 
-    fn part(text: &str, least: u32, most: u32, names: &[&str]) -> Option<Self> {
+    fn part(text: &str, lowest: u32, highest: u32, names: &[&str]) -> Option<Self> {
         let value = |text: &str| {
-            let named = names.iter().zip(least..).find(|(name, _)| name.eq_ignore_ascii_case(text));
-            named.map_or_else(|| text.parse().ok(), |(_, value)| Some(value))
+            let by_name = names.iter().zip(lowest..).find(|(name, _)| name.eq_ignore_ascii_case(text));
+            by_name.map_or_else(|| text.parse().ok(), |(_, value)| Some(value))
         };
         let (range, step) = match text.split_once('/') {
             Some((range, step)) => (range, Some(step.parse::<u32>().ok().filter(|step| *step > 0)?)),
@@ -119,12 +119,12 @@ impl Field {
         };
         let is_all = matches!(range, "*" | "?");
         let (first, last) = match range.split_once('-') {
-            _ if is_all => (least, most),
+            _ if is_all => (lowest, highest),
             Some((first, last)) => (value(first)?, value(last)?),
             // One value with a step goes on to the end.
-            None => (value(range)?, if step.is_some() { most } else { value(range)? }),
+            None => (value(range)?, if step.is_some() { highest } else { value(range)? }),
         };
-        if first < least || last > most || first > last {
+        if first < lowest || last > highest || first > last {
             return None;
         }
         let step = step.unwrap_or(1);

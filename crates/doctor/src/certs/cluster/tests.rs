@@ -1,6 +1,7 @@
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use serde_json::json;
 
+use super::trusting::Trusting;
 use super::*;
 
 /// Makes an authority that ends in a year, in PEM.
@@ -22,21 +23,22 @@ fn the_authority_that_lasts_the_longest_stands_for_its_bundle() {
     let object = Subject::new("ValidatingWebhookConfiguration", "w");
     let mut look = Look::default();
     let bundle = STANDARD.encode(format!("{old}{new}"));
-    look.longest(&bundle, &object);
-    look.longest(&bundle, &object);
+    look.bundle(&bundle, &object);
+    look.bundle(&bundle, &object);
     assert_eq!(
         until(&look),
         [date_time_ymd(2036, 1, 1).unix_timestamp()],
         "once for all webhooks of one object"
     );
     assert_eq!(look.found[0].facts.object, Some(object.clone()));
-    look.longest(&STANDARD.encode(&old), &Subject::new("APIService", "v1.example.com"));
+    assert_eq!(look.others.len(), 1, "the other one is trusted, too");
+    look.bundle(&STANDARD.encode(&old), &Subject::new("APIService", "v1.example.com"));
     assert_eq!(until(&look).len(), 2);
     assert!(look.missing.is_empty(), "{:?}", look.missing);
     // What a controller fills in later.
-    look.longest("Cg==", &object);
+    look.bundle("Cg==", &object);
     assert!(until(&look).len() == 2 && look.missing.is_empty(), "{:?}", look.missing);
-    look.longest("%", &object);
+    look.bundle("%", &object);
     assert!(look.missing.len() == 1 && look.missing[0].contains("no base64"), "{:?}", look.missing);
 }
 

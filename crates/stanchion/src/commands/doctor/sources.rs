@@ -40,6 +40,10 @@ pub(crate) struct Sources {
     /// Look at the certificates that kubelets show in a handshake, too.
     #[arg(long)]
     tls_nodes: bool,
+    /// Look at the certificates that webhooks show in a handshake, too: of validation, mutation and conversion. Those behind
+    /// Services are looked at where addresses of Services can be reached, as on nodes and in Pods.
+    #[arg(long)]
+    tls_webhooks: bool,
     #[command(flatten)]
     prometheus: PrometheusSource,
 }
@@ -82,11 +86,11 @@ impl Sources {
             needs.iter().filter(|need| need.is_of_etcd()).for_each(|need| progress.done(*need));
         }
         if reads_certificates {
-            let (secrets, nodes) = (self.kube_secrets, self.tls_nodes);
+            let (secrets, nodes, webhooks) = (self.kube_secrets, self.tls_nodes, self.tls_webhooks);
             let options = CertificateOptions {
                 directories: self.cert_dir.clone(),
                 servers: self.tls_server.clone(),
-                cluster: cluster.map(|cluster| ClusterCertificates { cluster, secrets, nodes }),
+                cluster: cluster.map(|cluster| ClusterCertificates { cluster, secrets, nodes, webhooks }),
                 connect_timeout: self.etcd.connection.dial_timeout(),
             };
             read_certificates(&options, facts).await;
@@ -101,7 +105,8 @@ impl Sources {
 
     /// Returns whether a cluster is asked for by what is given.
     fn has_kubeconfig(&self) -> bool {
-        self.kubeconfig.is_some() || self.context.is_some() || self.kube_secrets || self.tls_nodes
+        let reads_more = self.kube_secrets || self.tls_nodes || self.tls_webhooks;
+        self.kubeconfig.is_some() || self.context.is_some() || reads_more
     }
 
     /// Returns the directories with certificates.
