@@ -197,8 +197,8 @@ ensure_sysbench() {
     hash -r
 }
 
-# The real etcd and etcdctl, which the tests compare the store with and which the doctor looks at; openssl, with which they
-# make certificates; and libfaketime, with which they run programs whose clock is ahead.
+# The real etcd and etcdctl, which the tests compare the store with and which the doctor looks at, as it does at Prometheus;
+# openssl, with which they make certificates; and libfaketime, with which they run programs whose clock is ahead.
 ensure_peers() {
     local -a missing
     mapfile -t missing < <(missing_peers)
@@ -207,7 +207,7 @@ ensure_peers() {
     mapfile -t missing < <(missing_peers)
     ((${#missing[@]} > 0)) || return 0
     step "unpacking ${missing[*]}, which tests use"
-    need_apt "etcd, etcdctl, openssl or libfaketime" etcd-server etcd-client openssl libfaketime
+    need_apt "etcd, etcdctl, Prometheus, openssl or libfaketime" etcd-server etcd-client prometheus openssl libfaketime
     unpack_packages "${missing[@]}"
     hash -r
     mapfile -t missing < <(missing_peers)
@@ -219,6 +219,7 @@ missing_peers() {
     have etcd || printf 'etcd-server\n'
     have etcdctl || printf 'etcd-client\n'
     have openssl || printf 'openssl\n'
+    { have prometheus && have promtool; } || printf 'prometheus\n'
     have_faketime || printf 'libfaketime\n'
 }
 
@@ -229,20 +230,6 @@ have_faketime() {
         [[ ! -e ${library} ]] || return 0
     done
     return 1
-}
-
-# The real Prometheus, which the doctor looks at in tests.
-ensure_prometheus() {
-    have prometheus && have promtool && return
-    peers_on_path
-    have prometheus && have promtool && return
-    step "unpacking prometheus, which tests use"
-    need_apt "prometheus" prometheus
-    unpack_packages prometheus
-    hash -r
-    if ! have prometheus || ! have promtool; then
-        die "the package prometheus did not bring prometheus and promtool"
-    fi
 }
 
 # Python's Kubernetes client in an environment of its own, for the tests that use it. Where it cannot be had, which takes
