@@ -42,11 +42,16 @@ impl Ground {
             read(log).contains(READY).then_some(())
         })
         .await;
-        wait_for("the cluster has no node", async || {
-            (!self.kubectl("get nodes -o name").await.done().is_empty()).then_some(())
+        // One request for all: `kubectl wait` asks for each, which takes long with hundreds.
+        let path = r#".items[*].metadata.name}{"\n"}{.items[*].status.conditions[?(@.type=="Ready")].status"#;
+        wait_for("the cluster has no node, or one that is not ready", async || {
+            let said = self.field("nodes", path).await;
+            let (names, ready) = said.split_once('\n')?;
+            let (names, ready) = (names.split_whitespace(), ready.split_whitespace());
+            let ready = ready.filter(|status| *status == "True").count();
+            (ready > 0 && ready == names.count()).then_some(())
         })
         .await;
-        self.kubectl("wait --for=condition=Ready node --all --timeout=30s").await.done();
     }
 
     /// Ends the process by a signal and starts it again.
