@@ -123,7 +123,11 @@ impl Limit {
     fn parse(text: &str) -> Option<Self> {
         if let Some(percent) = text.strip_suffix('%') {
             let thousandths = Quantity::parse(percent).ok()?.scaled(-1);
-            return (0..=1000).contains(&thousandths).then_some(Self::Share(thousandths));
+            return match thousandths {
+                // As kubelets take it: nothing is watched, as with 0%.
+                1000 => Some(Self::Share(0)),
+                share => (0..1000).contains(&share).then_some(Self::Share(share)),
+            };
         }
         Quantity::parse(text).ok().filter(|amount| !amount.is_negative()).map(Self::Amount)
     }

@@ -28,6 +28,10 @@ fn thresholds_are_read() {
     assert_eq!(met("nodefs.available<10%", disk(99)), Ok(true));
     assert_eq!(met("nodefs.available<10%", disk(100)), Ok(false));
     assert_eq!(met("nodefs.available<12.5%", disk(124)), Ok(true));
+    assert_eq!(met("nodefs.available<99.9%", disk(998)), Ok(true));
+    for off in ["nodefs.available<0%", "nodefs.available<100%", "nodefs.available<0"] {
+        assert_eq!(met(off, disk(0)), Ok(false), "{off}");
+    }
     for text in
         ["memory.available", "memory.available<x", "disk<10%", "nodefs.available<101%", "pid.available<-1"]
     {
