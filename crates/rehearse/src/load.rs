@@ -4,8 +4,9 @@
 //! line. sysbench takes the rest of a line as it is, without quotes, up to the first space, so that passwords with
 //! others than ASCII letters, digits and a few signs are refused.
 //!
-//! sysbench ends when its connection breaks, in the best case with an error. [`Load`] starts it again, a moment later,
-//! until it is stopped, and counts how often.
+//! sysbench ends when its connection breaks, in the best case with an error. With some client libraries (Connector/C of
+//! MariaDB 10.11.14) it never ends, but connects anew a thousand times a second and gives each connection up. [`Load`] ends one
+//! that does nothing for some seconds, starts it again, a moment later, until it is stopped, and counts how often.
 
 mod output;
 
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 use thiserror::Error;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
 use tokio::time;
@@ -28,6 +29,8 @@ use crate::target::Access;
 const PROGRAM: &str = "sysbench";
 /// From its end to its next start.
 const PAUSE: Duration = Duration::from_millis(200);
+/// One that has done nothing for so many seconds is started anew.
+const IDLE: u32 = 3;
 /// So many seconds of load are noted; more are run and not noted.
 const MOST_SAMPLES: usize = 100_000;
 /// Behind the end of a run, it must not take longer to say what it measured.
@@ -243,14 +246,20 @@ fn child_lines(stdout: ChildStdout) -> Lines<BufReader<ChildStdout>> {
     BufReader::new(stdout).lines()
 }
 
+/// Notes what it does until it ends, or does nothing any more.
 async fn listen(
-    mut lines: Lines<BufReader<ChildStdout>>,
+    mut lines: Lines<BufReader<impl AsyncRead + Unpin>>,
     began: Instant,
     samples: &mut Vec<Sample>,
 ) -> io::Result<()> {
+    let mut idle = 0;
     while let Some(line) = lines.next_line().await? {
-        let sample = Sample::parse(&line, began.elapsed());
-        samples.extend(sample.filter(|_| samples.len() < MOST_SAMPLES));
+        let Some(sample) = Sample::parse(&line, began.elapsed()) else { continue };
+        idle = if sample.transactions > 0.0 { 0 } else { idle + 1 };
+        samples.extend(Some(sample).filter(|_| samples.len() < MOST_SAMPLES));
+        if idle >= IDLE {
+            return Ok(());
+        }
     }
     Ok(())
 }
@@ -296,5 +305,19 @@ mod tests {
             let error = Sysbench::new(Driver::Pgsql, &access(bad), SIZE).expect_err("it is refused");
             assert!(matches!(error, LoadError::Unspeakable("password")), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_does_nothing_any_more_is_not_listened_to() {
+        let report = |rate: f64| {
+            format!("[ 1s ] thds: 2 tps: {rate:.2} qps: 0.00 (r/w/o: 0/0/0) lat (ms,95%): 0.00\n")
+        };
+        let rates = [5.0, 0.0, 0.0, 7.0, 0.0, 0.0, 0.0, 9.0];
+        let text: String = rates.into_iter().map(report).collect();
+        let mut samples = Vec::new();
+        let lines = BufReader::new(text.as_bytes()).lines();
+        listen(lines, Instant::now(), &mut samples).await.expect("readable");
+        let rates: Vec<_> = samples.iter().map(|sample| sample.transactions).collect();
+        assert_eq!(rates, [5.0, 0.0, 0.0, 7.0, 0.0, 0.0, 0.0]);
     }
 }
