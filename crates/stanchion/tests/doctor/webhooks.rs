@@ -70,13 +70,14 @@ async fn what_webhooks_show_is_what_the_api_server_trusts() {
         let (_local, url) = show(&good, "local").await;
         let (_ends, ends) = show(&good, "ends").await;
         let [good_ca, other_ca, soon_ca] = [&good, &other, &soon].map(|directory| directory.join("ca.crt"));
+        // No such word can be within base64.
         let replaced = [
-            ("GOOD", bundle(&[&good_ca]).await),
-            ("OTHER", bundle(&[&other_ca]).await),
-            ("BOTH", bundle(&[&other_ca, &good_ca]).await),
-            ("SOON", bundle(&[&soon_ca]).await),
-            ("URL", url),
-            ("ENDS", ends.clone()),
+            ("<GOOD>", bundle(&[&good_ca]).await),
+            ("<OTHER>", bundle(&[&other_ca]).await),
+            ("<BOTH>", bundle(&[&other_ca, &good_ca]).await),
+            ("<SOON>", bundle(&[&soon_ca]).await),
+            ("<URL>", url),
+            ("<ENDS>", ends.clone()),
         ];
         let filled = |text: &str| {
             replaced.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value))
