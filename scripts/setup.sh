@@ -197,6 +197,16 @@ ensure_sysbench() {
     hash -r
 }
 
+# What holds up an etcd for tests, as a slow disk does.
+ensure_strace() {
+    have strace && return
+    step "installing strace, which tests use"
+    need_apt "strace" strace
+    can_be_root || die "strace is missing" "run 'sudo apt-get install strace', then this again"
+    install_packages strace
+    hash -r
+}
+
 # The real etcd and etcdctl, which the tests compare the store with and which the doctor looks at, as it does at Prometheus;
 # openssl, with which they make certificates; and libfaketime, with which they run programs whose clock is ahead.
 ensure_peers() {

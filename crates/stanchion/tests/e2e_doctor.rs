@@ -89,5 +89,8 @@ mod webhooks;
 #[path = "doctor/workloads.rs"]
 mod workloads;
 #[cfg(test)]
+#[path = "doctor/worn.rs"]
+mod worn;
+#[cfg(test)]
 #[path = "doctor/writer.rs"]
 mod writer;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tempfile::{NamedTempFile, TempDir};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use crate::support::command::{self, read, reopen, signal, spawn, temporary};
 use crate::support::server::{folder, lasting_port};
@@ -65,15 +66,33 @@ impl Members {
         secure: Option<&Secure>,
         own: impl Fn(usize) -> Vec<String>,
     ) -> Self {
+        Self::start_as(command::etcd, count, flags, secure, own).await
+    }
+
+    /// As [`Members::start`], with one member whose disk takes `delay` longer to flush.
+    pub(crate) async fn start_slow(delay: Duration) -> Self {
+        Self::start_as(|| command::etcd_on_slow_disk(delay), 1, &[], None, |_| Vec::new()).await
+    }
+
+    async fn start_as(
+        program: impl Fn() -> Command,
+        count: usize,
+        flags: &[&str],
+        secure: Option<&Secure>,
+        own: impl Fn(usize) -> Vec<String>,
+    ) -> Self {
         let ports: Vec<_> = (0..count).map(|_| Ports::find(secure.is_some())).collect();
         let cluster: Vec<_> =
             (0..count).map(|at| format!("m{at}={}", local("http", ports[at].peer))).collect();
         let cluster = cluster.join(",");
         let start = |at: usize| {
-            let mut command = command::etcd();
+            let mut command = program();
+            let folder = folder();
+            // Flags may name another directory.
+            command.arg("--data-dir").arg(folder.path());
             command.arg("--name").arg(format!("m{at}")).args(["--initial-cluster", &cluster]);
             command.args(flags).args(own(at));
-            begin(command, ports[at], secure)
+            begin(command, folder, ports[at], secure)
         };
         let members = Self { all: (0..count).map(start).collect() };
         for (member, ports) in members.all.iter().zip(&ports) {
@@ -108,11 +127,10 @@ fn local(scheme: &str, port: u16) -> String {
     format!("{scheme}://127.0.0.1:{port}")
 }
 
-fn begin(mut command: tokio::process::Command, ports: Ports, secure: Option<&Secure>) -> Member {
+fn begin(mut command: Command, folder: TempDir, ports: Ports, secure: Option<&Secure>) -> Member {
     let endpoint = local(if secure.is_some() { "https" } else { "http" }, ports.client);
     let peer = local("http", ports.peer);
-    let (folder, log) = (folder(), temporary());
-    command.arg("--data-dir").arg(folder.path());
+    let log = temporary();
     command.args(["--listen-client-urls", &endpoint, "--advertise-client-urls", &endpoint]);
     command.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
     if let Some(Secure { ca, cert, key }) = secure {

@@ -61,6 +61,16 @@ pub(crate) fn etcd() -> Command {
     command
 }
 
+/// The same on a disk that takes longer to flush: strace holds each flush up. It is not above the program, so that ending
+/// the process ends etcd.
+pub(crate) fn etcd_on_slow_disk(delay: Duration) -> Command {
+    let mut command = Command::new("strace");
+    clean(&mut command);
+    command.args(["-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e"]);
+    command.arg(format!("inject=fdatasync,fsync:delay_exit={}", delay.as_micros())).arg("etcd");
+    command
+}
+
 /// What the environment says of some other store must not reach the test's.
 fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
