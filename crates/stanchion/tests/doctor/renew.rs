@@ -2,11 +2,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use crate::support::command::{Outcome, run, stanchion};
-use crate::support::server::folder;
+use crate::support::command::{Outcome, run, signal, spawn, stanchion};
+use crate::support::server::{folder, lasting_port};
+use crate::support::{http, wait_for, within};
 
 /// What kubeadm has of each leaf.
 const EXTENSIONS: &str = "keyUsage=critical,digitalSignature,keyEncipherment\nextendedKeyUsage=serverAuth,clientAuth\n\
@@ -45,7 +54,7 @@ impl Kubeadm {
     }
 
     async fn openssl(&self, words: &str) -> Outcome {
-        let mut command = tokio::process::Command::new("openssl");
+        let mut command = Command::new("openssl");
         run(command.current_dir(self.0.path()).args(words.split_whitespace())).await
     }
 
@@ -169,11 +178,11 @@ async fn without_the_key_of_the_authority_or_room_nothing_changes() {
     let mount = |words: &str| {
         let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
         let directory = small.path().to_owned();
-        async move { run(tokio::process::Command::new("mount").args(words).arg(directory)).await }
+        async move { run(Command::new("mount").args(words).arg(directory)).await }
     };
     mount("-t tmpfs -o size=64k tmpfs").await.done();
     let unmount = Unmount(small.path().to_owned());
-    let mut copy = tokio::process::Command::new("cp");
+    let mut copy = Command::new("cp");
     run(copy.arg("-r").arg(made.path("pki")).arg(small.path())).await.done();
     let before = contents(small.path());
     mount("-o remount,ro").await.done();
@@ -199,4 +208,97 @@ impl Drop for Unmount {
             println!("cannot unmount {}: {error}", self.0.display());
         }
     }
+}
+
+/// What a kubelet is to static Pods: it runs the one whose manifest is in a directory, and ends it when that is gone.
+struct Keeper {
+    _task: JoinSet<()>,
+}
+
+impl Keeper {
+    /// Keeps to the manifest of one Pod, and notes how often its process was started.
+    fn start(manifest: PathBuf, started: Arc<AtomicUsize>) -> Self {
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut process: Option<Child> = None;
+            loop {
+                match (fs::read_to_string(&manifest), process.as_mut()) {
+                    (Ok(text), None) => {
+                        let pod: Value = serde_json::from_str(&text).expect("a manifest");
+                        let words = pod["spec"]["containers"][0]["command"].as_array().expect("a command");
+                        let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
+                        let mut command = Command::new(words[0]);
+                        command.args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null());
+                        process = Some(spawn(command.kill_on_drop(true)));
+                        started.fetch_add(1, Ordering::SeqCst);
+                    }
+                    (Err(_), Some(running)) => {
+                        signal(running, "TERM").await;
+                        running.wait().await.expect("a child can be waited for");
+                        process = None;
+                    }
+                    _ => {}
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        });
+        Self { _task: task }
+    }
+}
+
+/// Returns serial number and end of the certificate that a server shows.
+async fn shown(port: u16) -> String {
+    let words = format!(
+        "openssl s_client -connect 127.0.0.1:{port} </dev/null | openssl x509 -noout -serial -enddate"
+    );
+    run(Command::new("bash").args(["-c", &words])).await.done()
+}
+
+#[tokio::test]
+async fn a_static_pod_is_restarted_with_its_new_certificate() {
+    within(Duration::from_secs(100), async {
+        let made = Kubeadm::make().await;
+        made.leaf("pki/etcd", "server", "rsa:2048").await;
+        let [client, peer, health] = [lasting_port(), lasting_port(), lasting_port()];
+        let path = |name: &str| made.path(name).display().to_string();
+        let command = [
+            "etcd".to_owned(),
+            format!("--data-dir={}", path("data")),
+            format!("--cert-file={}", path("pki/etcd/server.crt")),
+            format!("--key-file={}", path("pki/etcd/server.key")),
+            format!("--listen-client-urls=https://127.0.0.1:{client}"),
+            format!("--advertise-client-urls=https://127.0.0.1:{client}"),
+            format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
+            format!("--listen-metrics-urls=http://127.0.0.1:{health}"),
+        ];
+        let probe = json!({"httpGet": {"host": "127.0.0.1", "path": "/health", "port": health, "scheme": "HTTP"}});
+        let container = json!({"name": "etcd", "command": command, "livenessProbe": probe});
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "etcd", "namespace": "kube-system"},
+            "spec": {"containers": [container]}});
+        fs::create_dir(made.path("manifests")).expect("a directory");
+        let manifest = made.path("manifests/etcd.yaml");
+        fs::write(&manifest, pod.to_string()).expect("it is written");
+        let started = Arc::new(AtomicUsize::new(0));
+        let keeper = Keeper::start(manifest.clone(), Arc::clone(&started));
+        let host = format!("127.0.0.1:{health}");
+        wait_for("etcd does not serve", async || {
+            http::try_get(&host, "/health").await.is_ok_and(|answer| answer.code == 200).then_some(())
+        })
+        .await;
+        let before = shown(client).await;
+        assert!(before.contains("notAfter=Jan  1 00:00:00 2026 GMT"), "{before}");
+
+        let manifests = path("manifests");
+        let words = ["--yes", "--restart-static-pods", "--manifests-dir", &manifests];
+        let said = made.fix(&words).await;
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.stderr.contains("etcd answers again"), "{said:?}");
+        assert_eq!(started.load(Ordering::SeqCst), 2, "ended once, and started again");
+        assert_eq!(fs::read_to_string(&manifest).expect("it is back"), pod.to_string());
+        let after = shown(client).await;
+        let serial = made.said("pki/etcd/server.crt", "-serial").await;
+        assert!(after.contains(serial.trim()) && !before.contains(serial.trim()), "{before} {after} {serial}");
+        drop(keeper);
+    })
+    .await;
 }
