@@ -11,6 +11,7 @@ use stanchion_bench_kit::program::seconds;
 use stanchion_rehearse::load::Size;
 
 use crate::case::Case;
+use crate::plain::Kind;
 
 /// Measures what clients see while a database changes its primary.
 ///
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     pub(crate) spec: Option<Map<String, Value>>,
 
     /// Whom to measure ours beside; nobody if no name follows
-    #[arg(long, num_args = 0.., value_delimiter = ',', default_value = "patroni,patroni-fastest,plain,plain-encrypted")]
+    #[arg(long, num_args = 0.., value_delimiter = ',', default_value = "patroni,patroni-fastest,plain,plain-alike,plain-encrypted")]
     pub(crate) peers: Vec<Peer>,
 
     /// What happens; nothing but the throughput is measured if no name follows
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', default_value = "none,sysbench")]
     pub(crate) load: Vec<Load>,
 
-    /// How often each case is repeated, and the throughput measured
+    /// How often each case is repeated, and how many turns the throughput is measured in
     #[arg(long, default_value = "5")]
     pub(crate) rounds: NonZeroUsize,
 
@@ -48,8 +49,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) peer_rounds: Option<NonZeroUsize>,
 
-    /// For how long sysbench runs when the throughput is measured
-    #[arg(long, default_value = "20", value_parser = seconds)]
+    /// For how long sysbench loads each subject in a turn when the throughput is measured
+    #[arg(long, default_value = "5", value_parser = seconds)]
     pub(crate) seconds: Duration,
 
     /// Connections of sysbench
@@ -81,8 +82,22 @@ pub(crate) enum Peer {
     PatroniFastest,
     /// MariaDB with semi-synchronous replicas, set up by hand: only for the throughput.
     Plain,
+    /// The same with the other settings of ours, too: nothing but what is ours is missing.
+    PlainAlike,
     /// The same with what is replicated encrypted, as ours is.
     PlainEncrypted,
+}
+
+impl Peer {
+    /// Returns the servers that it is, if it is some that were set up by hand.
+    pub(crate) fn plain(self) -> Option<Kind> {
+        match self {
+            Self::Patroni | Self::PatroniFastest => None,
+            Self::Plain => Some(Kind::ByHand),
+            Self::PlainAlike => Some(Kind::Alike),
+            Self::PlainEncrypted => Some(Kind::Encrypted),
+        }
+    }
 }
 
 /// Under which load.
@@ -111,7 +126,7 @@ impl Args {
 
     /// Returns whether the throughput is measured: beside whom it is of use.
     pub(crate) fn measures_throughput(&self) -> bool {
-        self.peers.iter().any(|peer| matches!(peer, Peer::Plain | Peer::PlainEncrypted))
+        self.peers.iter().any(|peer| peer.plain().is_some())
     }
 
     pub(crate) fn size(&self) -> Size {
@@ -130,7 +145,7 @@ mod tests {
     #[test]
     fn the_default_is_every_case_for_every_peer() {
         let args = Args::parse_from(["bench"]);
-        assert_eq!((args.peers.len(), args.cases.len(), args.load.len()), (4, 4, 2));
+        assert_eq!((args.peers.len(), args.cases.len(), args.load.len()), (5, 4, 2));
         assert!(args.stanchion.is_none());
     }
 

@@ -7,8 +7,8 @@
 //!               └─ throughput: sysbench against ours, and against plain, MariaDB set up by hand
 //! ```
 //!
-//! All processes of all subjects run on this machine on addresses of 127.0.0.0/8, one subject at a time, so that a
-//! figure is to be read beside those of the same run and not alone.
+//! All processes of all subjects run on this machine on addresses of 127.0.0.0/8, so that a figure is to be read beside those
+//! of the same run and not alone. One subject at a time is failed over; all run at once while one after the other is loaded.
 
 mod args;
 mod case;
@@ -23,6 +23,7 @@ mod round;
 mod setting;
 mod subject;
 mod suite;
+mod throughput;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
 //! The peer for the throughput: MariaDB with two semi-synchronous replicas, set up by hand, nobody watching.
 //!
-//! Settings are what ours has by default: each commit is on disk, and with one replica at least, before it is acknowledged;
-//! as many threads apply. Ours encrypt what they replicate; this does if it is told to. Each server has control groups of
-//! the weight that a Pod of ours has, where this machine has them.
+//! Each commit is on disk, and with one replica at least, before it is acknowledged, and as many threads apply as with ours. How
+//! much else is as with ours is told by its [`Kind`]. Each server has control groups of the weight that a Pod of ours has, where
+//! this machine has them.
 
 mod certificates;
 mod group;
@@ -33,6 +33,45 @@ const LOOK: Duration = Duration::from_millis(50);
 const ACKNOWLEDGE_TIMEOUT: u64 = 31_536_000_000;
 const APPLICATION: &str = "app";
 
+/// How much of it is as ours is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What keeps acknowledged writes, and the defaults of MariaDB.
+    ByHand,
+    /// The other settings of ours, too.
+    Alike,
+    /// The same, and what is replicated is encrypted.
+    Encrypted,
+}
+
+impl Kind {
+    /// Returns what it is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ByHand => "plain",
+            Self::Alike => "plain, all settings of ours",
+            Self::Encrypted => "plain, all settings of ours, encrypted",
+        }
+    }
+
+    /// Returns a short name for files and groups.
+    fn slug(self) -> &'static str {
+        match self {
+            Self::ByHand => "by-hand",
+            Self::Alike => "alike",
+            Self::Encrypted => "encrypted",
+        }
+    }
+
+    /// Returns what stands in the options behind what all have.
+    fn options(self) -> &'static str {
+        match self {
+            Self::ByHand => "",
+            Self::Alike | Self::Encrypted => "binlog_annotate_row_events=OFF\n",
+        }
+    }
+}
+
 /// The running peer. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Plain {
@@ -51,19 +90,24 @@ struct Server {
 }
 
 impl Plain {
-    /// Starts three servers; `encrypted` is whether what is replicated is.
-    pub(crate) async fn start(dir: &Path, encrypted: bool) -> Result<Self> {
+    /// Starts three servers.
+    pub(crate) async fn start(dir: &Path, kind: Kind) -> Result<Self> {
+        let encrypted = kind == Kind::Encrypted;
         let certificates = encrypted.then(|| Certificates::make(dir)).transpose()?;
         let [first, second, third] = place::addresses();
-        let group = Group::for_all();
+        let group = Group::for_all(kind.slug());
         if group.is_none() {
-            progress("plain: no control groups can be made here, so it shares processors as Pods do not");
+            progress(&format!(
+                "{}: no control groups can be made here, so it shares processors as Pods do not",
+                kind.name()
+            ));
         }
         let mut servers = Vec::new();
         for (number, address) in [first, second, third].into_iter().enumerate() {
             let (dir, address) = (dir.join(number.to_string()), place::free(address)?);
-            servers
-                .push(Server::start(&dir, number + 1, address, group.as_ref(), certificates.as_ref()).await?);
+            let mut more = kind.options().to_owned();
+            more.extend(certificates.as_ref().map(Certificates::options));
+            servers.push(Server::start(&dir, number + 1, address, group.as_ref(), &more).await?);
         }
         let (primary, replicas) = servers.split_first().context("there are three")?;
         let (password, replication) = (place::password(), place::password());
@@ -117,14 +161,13 @@ impl Server {
         number: usize,
         address: SocketAddr,
         all: Option<&Group>,
-        certificates: Option<&Certificates>,
+        more: &str,
     ) -> Result<Self> {
         fs::create_dir(dir)?;
         // A server that starts removes the temporary tables of all others in its directory for them.
         fs::create_dir(dir.join("tmp"))?;
         let file = dir.join("my.cnf");
-        let encryption = certificates.map(Certificates::options).unwrap_or_default();
-        fs::write(&file, options(dir, number, address) + &encryption)?;
+        fs::write(&file, options(dir, number, address) + more)?;
         let mut install = tokio::process::Command::new("mariadb-install-db");
         install.arg(format!("--defaults-file={}", file.display()));
         install.args(["--auth-root-authentication-method=socket", "--skip-test-db", "--skip-name-resolve"]);

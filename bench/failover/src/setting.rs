@@ -44,8 +44,10 @@ impl Setting {
             "{machine}. Load average before the start: {load_average}. {rounds} rounds of each case, {peer_rounds} of each for peers. Load is sysbench \
              oltp_write_only with {threads} connections. Unavailability is the longest time between two rows that one \
              client was acknowledged, who sends one each 10 ms, gives up a connection after 250 ms and a statement \
-             after 1 s; the return of the old primary is part of a round. All processes run on this machine. {ours}. Plain is three servers with the settings of ours, in \
-             control groups of equal weight, as Pods are, unless it was said that none can be made. Patroni \
+             after 1 s; the return of the old primary is part of a round. All processes run on this machine. {ours}. Plain is three servers, set up \
+             by hand with the settings of ours that keep acknowledged writes, or with all settings of ours, in control groups of \
+             equal weight, as Pods are, unless it was said that none can be made; its throughput and ours are measured while all run, \
+             each loaded for some seconds in each turn. Patroni \
              has three nodes, synchronous_mode on, one etcd and HAProxy before it: at its defaults ttl 30, loop_wait \
              10, retry_timeout 10, checks each 3 s (fall 3, rise 2); at its fastest ttl 20, loop_wait 1, \
              retry_timeout 3, primary_start_timeout 0, checks each 200 ms (fall 2, rise 1).\n"

@@ -1,28 +1,19 @@
-//! The order of measurements: one subject at a time, each in directories of its own.
-
-use std::time::Duration;
+//! The order of measurements: the failovers of one subject after the other, then the throughput of all.
 
 use anyhow::{Context, Result};
 use stanchion_bench_kit::output::progress;
-use stanchion_rehearse::Sysbench;
 
 use crate::args::{Args, Load, Peer};
 use crate::case::Case;
 use crate::ours::Ours;
 use crate::patroni::{DEFAULTS, FASTEST, Patroni, Profile};
-use crate::plain::Plain;
 use crate::results::Results;
-use crate::round::{self, HEALTHY_LIMIT};
-use crate::subject::Subject;
+use crate::round;
+use crate::subject::Subject as _;
+use crate::throughput;
 
-const OURS: &str = "stanchion";
-/// Through the Service, which on the embedded cluster is a proxy in user space: each packet costs two more of it.
-const OURS_SERVICE: &str = "stanchion, through its Service";
-const PLAIN: &str = "plain";
-const PLAIN_ENCRYPTED: &str = "plain, encrypted";
-const PREPARE_LIMIT: Duration = Duration::from_mins(2);
-/// Tables that have just been filled are written to for a moment before they are measured.
-const WARM_UP: Duration = Duration::from_secs(3);
+/// What ours is called.
+pub(crate) const OURS: &str = "stanchion";
 
 /// Measures the failovers, one subject after the other, then the throughput, all subjects in turns.
 pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
@@ -30,9 +21,7 @@ pub(crate) async fn run(args: &Args, results: &mut Results) -> Result<()> {
         failovers(args, results).await?;
     }
     if args.measures_throughput() {
-        for turn in 1..=args.rounds.get() {
-            throughput(args, turn, results).await?;
-        }
+        throughput::run(args, results).await?;
     }
     Ok(())
 }
@@ -42,7 +31,7 @@ async fn failovers(args: &Args, results: &mut Results) -> Result<()> {
         match peer {
             Peer::Patroni => patroni(args, &DEFAULTS, results).await?,
             Peer::PatroniFastest => patroni(args, &FASTEST, results).await?,
-            Peer::Plain | Peer::PlainEncrypted => {}
+            Peer::Plain | Peer::PlainAlike | Peer::PlainEncrypted => {}
         }
     }
     let Some(program) = &args.stanchion else { return Ok(()) };
@@ -54,27 +43,6 @@ async fn failovers(args: &Args, results: &mut Results) -> Result<()> {
         let summary = Box::pin(round::run(&mut ours, case, load, args)).await.context(what)?;
         results.add(OURS, case, load, summary);
     }
-    ours.stop().await
-}
-
-/// Measures every subject once, each alone on this machine and made anew: what the machine gives changes within minutes, so
-/// that only what stands in one turn can be compared.
-async fn throughput(args: &Args, turn: usize, results: &mut Results) -> Result<()> {
-    for peer in &args.peers {
-        match peer {
-            Peer::Patroni | Peer::PatroniFastest => {}
-            Peer::Plain => plain(args, PLAIN, false, turn, results).await?,
-            Peer::PlainEncrypted => plain(args, PLAIN_ENCRYPTED, true, turn, results).await?,
-        }
-    }
-    let Some(program) = &args.stanchion else { return Ok(()) };
-    let dir = directory(args)?;
-    let mut ours = Box::pin(Ours::start(program, dir.path(), args.spec.as_ref())).await?;
-    ours.healthy(HEALTHY_LIMIT).await?;
-    let direct = ours.direct().await?;
-    measure(Sysbench::new(ours.driver(), &direct, args.size())?, OURS, args, turn, results).await?;
-    let service = Sysbench::new(ours.driver(), ours.access(), args.size())?;
-    measure(service, OURS_SERVICE, args, turn, results).await?;
     ours.stop().await
 }
 
@@ -122,34 +90,7 @@ fn plan(name: &str, args: &Args, count: usize) -> Vec<(Case, Load, String)> {
     all
 }
 
-async fn plain(
-    args: &Args,
-    name: &'static str,
-    encrypted: bool,
-    turn: usize,
-    results: &mut Results,
-) -> Result<()> {
-    let dir = directory(args)?;
-    let plain = Box::pin(Plain::start(dir.path(), encrypted)).await?;
-    measure(plain.load(args.size())?, name, args, turn, results).await?;
-    plain.stop().await
-}
-
-async fn measure(
-    sysbench: Sysbench,
-    name: &'static str,
-    args: &Args,
-    turn: usize,
-    results: &mut Results,
-) -> Result<()> {
-    progress(&format!("{name}: throughput, {turn} of {}", args.rounds));
-    sysbench.prepare(PREPARE_LIMIT).await?;
-    sysbench.measure(WARM_UP).await?;
-    results.add_throughput(name, turn, sysbench.measure(args.seconds).await?);
-    sysbench.cleanup(PREPARE_LIMIT).await?;
-    Ok(())
-}
-
-fn directory(args: &Args) -> Result<tempfile::TempDir> {
+/// Makes a directory for one subject.
+pub(crate) fn directory(args: &Args) -> Result<tempfile::TempDir> {
     Ok(tempfile::Builder::new().prefix("run").tempdir_in(&args.dir)?)
 }

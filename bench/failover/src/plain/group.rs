@@ -21,8 +21,8 @@ const REMOVAL: Duration = Duration::from_secs(2);
 pub(super) struct Group(PathBuf);
 
 impl Group {
-    /// Makes one for all servers; none where this machine has no groups that share processors, or does not let us.
-    pub(super) fn for_all() -> Option<Self> {
+    /// Makes one for all servers of a peer; none where this machine has no groups that share processors, or does not let us.
+    pub(super) fn for_all(peer: &str) -> Option<Self> {
         let root = Path::new(ROOT);
         let second = fs::read_to_string(root.join("cgroup.subtree_control"));
         let root = match second {
@@ -30,7 +30,7 @@ impl Group {
             Ok(_) => return None,
             Err(_) => root.join("cpu"),
         };
-        let path = root.join(format!("bench-plain-{}", std::process::id()));
+        let path = root.join(format!("bench-{peer}-{}", std::process::id()));
         let group = Self::create(path).ok()?;
         group.share().ok()?;
         Some(group)
