@@ -21,6 +21,8 @@ pub enum Code {
     DataLoss,
     /// The store has no such operation.
     Unimplemented,
+    /// The client may not do this.
+    PermissionDenied,
 }
 
 /// A refused request.
@@ -107,6 +109,9 @@ pub enum StoreError {
     /// A change of the membership, which one member does not have.
     #[error("etcdserver: not capable")]
     NotCapable,
+    /// The client may not do this, or not with these keys.
+    #[error("etcdserver: permission denied")]
+    PermissionDenied,
     /// Users are not in use.
     #[error("etcdserver: authentication is not enabled")]
     AuthNotEnabled,
@@ -150,6 +155,7 @@ impl StoreError {
             }
             Self::Stopped | Self::Timeout | Self::StorageFailed(_) | Self::Storage(_) => Code::Unavailable,
             Self::Corrupt | Self::CorruptRecord(_) => Code::DataLoss,
+            Self::PermissionDenied => Code::PermissionDenied,
             Self::AuthUnsupported | Self::Unsupported(_) => Code::Unimplemented,
             Self::Remote { code, .. } => *code,
         }
@@ -180,6 +186,7 @@ impl StoreError {
             StoreError::BadLeaderTransferee,
             StoreError::NotCapable,
             StoreError::AuthNotEnabled,
+            StoreError::PermissionDenied,
         ];
         let known = KNOWN.iter().find(|error| error.to_string() == text);
         known.cloned().unwrap_or_else(|| Self::Remote { code, text: text.to_owned() })

@@ -18,6 +18,7 @@
 
 mod endpoint;
 mod error;
+mod members;
 mod request;
 mod response;
 mod watch;
@@ -25,7 +26,7 @@ mod watch;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -38,6 +39,7 @@ use stanchion_store_core::{
 };
 
 use self::endpoint::Endpoint;
+use self::members::Members;
 use crate::watch::WatchSpec;
 use crate::{KeyValueStore, LeaseInfo, Watch};
 
@@ -46,7 +48,7 @@ pub use self::endpoint::RemoteError;
 /// What the client says of a lease that is no more.
 const LEASE_GONE: &str = "lease not found";
 
-/// The files of a protected connection, PEM. They are read once, when the store is connected.
+/// The files of a protected connection, PEM. They are read again when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteTls {
     /// The authorities that the servers' certificates come from.
@@ -95,24 +97,13 @@ impl RemoteOptions {
 /// A store behind the etcd v3 API. Clones share the connections.
 #[derive(Clone, Debug)]
 pub struct RemoteStore {
-    endpoints: Arc<[Endpoint]>,
-    /// The endpoint that calls go to.
-    current: Arc<AtomicUsize>,
-    request_timeout: Duration,
+    members: Arc<Members>,
 }
 
 impl RemoteStore {
     /// Prepares the connections; whether anybody answers shows with the first call.
     pub async fn connect(options: &RemoteOptions) -> Result<Self, RemoteError> {
-        if options.endpoints.is_empty() {
-            return Err(RemoteError::NoEndpoint);
-        }
-        let mut endpoints = Vec::with_capacity(options.endpoints.len());
-        for url in &options.endpoints {
-            endpoints.push(Endpoint::prepare(url, options).await?);
-        }
-        let request_timeout = options.request_timeout;
-        Ok(Self { endpoints: endpoints.into(), current: Arc::default(), request_timeout })
+        Ok(Self { members: Arc::new(Members::prepare(options).await?) })
     }
 
     /// Makes a call that may be repeated, at each endpoint once.
@@ -120,7 +111,7 @@ impl RemoteStore {
     where
         F: Future<Output = Result<T, ClientError>> + Send,
     {
-        for _ in 1..self.endpoints.len() {
+        for _ in 1..self.members.options().endpoints.len() {
             match self.write(&call).await {
                 Err(error) if error::is_of_endpoint(&error) => {}
                 outcome => return outcome,
@@ -134,9 +125,11 @@ impl RemoteStore {
     where
         F: Future<Output = Result<T, ClientError>> + Send,
     {
-        let at = self.current.load(Ordering::Relaxed);
-        let endpoint = &self.endpoints[at];
-        let outcome = match tokio::time::timeout(self.request_timeout, call(endpoint)).await {
+        let endpoints = self.members.endpoints().await;
+        let at = self.members.at.load(Ordering::Relaxed);
+        let endpoint = &endpoints[at];
+        let outcome = match tokio::time::timeout(self.members.options().request_timeout, call(endpoint)).await
+        {
             Ok(outcome) => outcome.map_err(|error| error::of_client(error, endpoint.url())),
             Err(_) => Err(StoreError::Timeout),
         };
@@ -144,8 +137,8 @@ impl RemoteStore {
             && error::is_of_endpoint(error)
         {
             tracing::debug!(endpoint = %endpoint.url(), %error, "an endpoint does not serve");
-            let next = (at + 1) % self.endpoints.len();
-            match self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed) {
+            let next = (at + 1) % endpoints.len();
+            match self.members.at.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed) {
                 // Somebody else may have moved on already.
                 Ok(_) | Err(_) => {}
             }
@@ -260,7 +253,7 @@ impl KeyValueStore for RemoteStore {
             async move { Ok((url, watch.watch(key, Some(options)).await?)) }
         };
         let (url, stream) = self.read(call).await?;
-        Ok(Box::new(watch::RemoteWatch::new(url, stream, self.request_timeout)))
+        Ok(Box::new(watch::RemoteWatch::new(url, stream, self.members.options().request_timeout)))
     }
 
     async fn orders_progress(&self) -> Result<bool, StoreError> {

@@ -3,6 +3,7 @@
 mod auth;
 mod authority;
 mod cluster;
+mod confine;
 mod conn;
 mod http;
 mod kv;
@@ -54,6 +55,9 @@ pub struct ServerOptions {
     pub allow_insecure: bool,
     /// Calls at a time on one connection.
     pub max_concurrent_streams: u32,
+    /// Below this, each client has keys of its own, by the common name of its certificate, and may use no others. Everybody may use
+    /// all if there is none.
+    pub confine: Option<String>,
     /// How often quiet watches that ask for it are told the newest revision.
     pub progress_interval: Duration,
 }
@@ -68,6 +72,7 @@ impl Default for ServerOptions {
             tls: None,
             allow_insecure: false,
             max_concurrent_streams: 1_000_000,
+            confine: None,
             progress_interval: Duration::from_mins(10),
         }
     }
@@ -91,6 +96,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) client_urls: Vec<String>,
     pub(crate) progress_interval: Duration,
+    /// Below what clients have keys of their own.
+    pub(crate) confine: Option<std::sync::Arc<str>>,
     /// Turns true when the server is to stop.
     pub(crate) stop: signal::Receiver<bool>,
 }
@@ -151,6 +158,7 @@ impl Server {
             name: options.name,
             client_urls: advertised,
             progress_interval: options.progress_interval,
+            confine: options.confine.map(Into::into),
             stop: stopped,
         };
         let mut tasks = JoinSet::new();
@@ -234,7 +242,8 @@ fn routes(service: &Service) -> Routes {
         .add_service(served!(cluster_server::ClusterServer))
         .add_service(served!(maintenance_server::MaintenanceServer))
         .add_service(served!(auth_server::AuthServer));
-    let grpc = grpc.into_axum_router().layer(axum::middleware::map_response(oversize::rename));
+    let admit = axum::middleware::from_fn_with_state(service.clone(), confine::admit);
+    let grpc = grpc.into_axum_router().layer(admit).layer(axum::middleware::map_response(oversize::rename));
     Routes::from(grpc.merge(http::router(service)))
 }
 

@@ -5,8 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use stanchion_store::core::{Code, KeyRange, Put, RangeQuery, Revision, StoreError};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
+use stanchion_store::core::{
+    Code, DeleteRange, KeyRange, LeaseId, Op, Put, RangeQuery, Revision, StoreError, Txn,
+};
 use stanchion_store::server::{ListenUrl, Scheme, Server, ServerOptions, TlsOptions};
 use stanchion_store::watch::{Notice, WatchSpec};
 use stanchion_store::{
@@ -25,11 +27,16 @@ struct Served {
 
 impl Served {
     async fn start(tls: Option<TlsOptions>) -> Self {
+        Self::confining(tls, None).await
+    }
+
+    async fn confining(tls: Option<TlsOptions>, confine: Option<&str>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(Options::new(dir.path())).expect("an empty directory");
         let scheme = if tls.is_some() { Scheme::Https } else { Scheme::Http };
         let client_urls = vec![ListenUrl { scheme, ..ListenUrl::loopback(0) }];
-        let options = ServerOptions { client_urls, tls, ..ServerOptions::default() };
+        let confine = confine.map(str::to_owned);
+        let options = ServerOptions { client_urls, tls, confine, ..ServerOptions::default() };
         let server = Server::start(store.clone(), options).await.expect("a free port");
         Self { store, server, _dir: dir }
     }
@@ -150,7 +157,9 @@ impl Certificates {
         fs::write(dir.path().join("ca.crt"), authority.pem()).expect("it can be written");
         for name in ["server", "client"] {
             let key = KeyPair::generate().expect("a key");
-            let params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("an address");
+            let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).expect("an address");
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, format!("shop/{name}"));
             let certificate = params.signed_by(&key, &authority).expect("a certificate");
             fs::write(dir.path().join(format!("{name}.crt")), certificate.pem()).expect("it can be written");
             fs::write(dir.path().join(format!("{name}.key")), key.serialize_pem())
@@ -202,6 +211,79 @@ async fn certificates() {
     unavailable(with(strange_server).await.range(query()).await, &url);
     let other_name = RemoteTls { server_name: Some("another.example".to_owned()), ..ours.client() };
     unavailable(with(other_name).await.range(query()).await, &url);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewed_certificates_are_taken_up() {
+    let (ours, others) = (Certificates::new(), Certificates::new());
+    let served = Served::start(Some(ours.server())).await;
+    let url = served.url();
+    let copy = |from: &Certificates, name: &str| {
+        fs::copy(from.file(name), others.file(name)).expect("it can be written");
+    };
+    // A stranger becomes one of ours, file by file, as a person renews them.
+    copy(&ours, "ca.crt");
+    let options = RemoteOptions { tls: Some(others.client()), ..RemoteOptions::new([&url]) };
+    let remote = RemoteStore::connect(&options).await.expect("a valid endpoint");
+    unavailable(remote.range(query()).await, &url);
+    copy(&ours, "client.key");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert!(remote.range(query()).await.is_err(), "a key without its certificate");
+    copy(&ours, "client.crt");
+    let deadline = Instant::now() + DEADLINE;
+    while let Err(error) = remote.range(query()).await {
+        assert!(Instant::now() < deadline, "{error}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_confined_has_keys_of_its_own() {
+    const DENIED: StoreError = StoreError::PermissionDenied;
+    let ours = Certificates::new();
+    let served = Served::confining(Some(ours.server()), Some("/root/")).await;
+    let options = RemoteOptions { tls: Some(ours.client()), ..RemoteOptions::new([served.url()]) };
+    let client = RemoteStore::connect(&options).await.expect("a valid endpoint");
+    let (own, other) = ("/root/shop/client/a", "/root/shop/another/a");
+    let at = |key: &'static str| Put { key: key.into(), value: "value".into(), ..Put::default() };
+    served.store.put(at(other)).await.expect("the program itself is not confined");
+
+    let (lease, _) = client.lease_grant(LeaseId::NONE, 60).await.expect("a lease");
+    client.put(Put { lease, ..at(own) }).await.expect("a key of its own");
+    assert!(client.lease_renew(lease).await.expect("an answer").is_some());
+    let all = KeyRange::prefix("/root/shop/client/".into());
+    let found = client.range(RangeQuery::new(all.clone())).await.expect("its keys");
+    assert_eq!(found.kvs.len(), 1);
+    let mut watch = client.watch(WatchSpec::new(all.clone(), Revision(1))).await.expect("a watch");
+    assert!(matches!(watch.next().await, Ok(Some(Notice::Created { .. }))));
+    assert!(matches!(watch.next().await, Ok(Some(Notice::Events { .. }))));
+
+    assert_eq!(client.put(at(other)).await, Err(DENIED));
+    assert_eq!(client.range(RangeQuery::new(KeyRange::prefix("/root/shop/".into()))).await, Err(DENIED));
+    let delete = DeleteRange { range: KeyRange::One(other.into()), prev_kv: false };
+    assert_eq!(client.delete_range(delete).await, Err(DENIED));
+    let txn = Txn { compares: vec![], success: vec![Op::Put(at(own)), Op::Put(at(other))], failure: vec![] };
+    assert_eq!(client.txn(txn).await, Err(DENIED));
+    let mut watch = client.watch(WatchSpec::new(KeyRange::all(), Revision(1))).await.expect("a stream");
+    let told = watch.next().await;
+    assert!(matches!(&told, Ok(Some(Notice::Refused { error: DENIED, .. }))), "{told:?}");
+    assert_eq!(client.leases().await, Err(DENIED));
+    assert_eq!(client.lease_revoke(lease).await, Err(DENIED));
+    assert_eq!(client.compact(Revision(2), false).await, Err(DENIED));
+    assert_eq!(client.orders_progress().await, Err(DENIED), "the state of the server");
+    let kept = served.store.range(RangeQuery::new(KeyRange::One(other.into()))).await.expect("it is there");
+    assert_eq!(kept.kvs[0].version, 1);
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_no_name_has_no_keys_where_clients_are_confined() {
+    let served = Served::confining(None, Some("/root/")).await;
+    let client = connect(&[&served.url()]).await;
+    assert_eq!(client.put(put()).await, Err(StoreError::PermissionDenied));
+    assert_eq!(client.range(query()).await, Err(StoreError::PermissionDenied));
     served.stop().await;
 }
 

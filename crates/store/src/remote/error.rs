@@ -23,9 +23,8 @@ fn of_status(status: &Status, endpoint: &str) -> StoreError {
         Wire::OutOfRange => Code::OutOfRange,
         Wire::ResourceExhausted => Code::ResourceExhausted,
         Wire::NotFound => Code::NotFound,
-        Wire::FailedPrecondition | Wire::AlreadyExists | Wire::PermissionDenied | Wire::Unauthenticated => {
-            Code::FailedPrecondition
-        }
+        Wire::FailedPrecondition | Wire::AlreadyExists => Code::FailedPrecondition,
+        Wire::PermissionDenied | Wire::Unauthenticated => Code::PermissionDenied,
         Wire::DataLoss => Code::DataLoss,
         Wire::Unimplemented => Code::Unimplemented,
         Wire::Ok | Wire::Cancelled | Wire::Unknown | Wire::Aborted | Wire::Internal | Wire::Unavailable => {
@@ -41,8 +40,9 @@ fn of_status(status: &Status, endpoint: &str) -> StoreError {
 
 /// Names the reason that a server gives for refusing or ending a watch.
 pub(super) fn of_reason(reason: &str) -> StoreError {
-    for known in [StoreError::EmptyWatchRange, StoreError::DuplicateWatchId] {
-        if known.to_string() == reason {
+    for known in [StoreError::EmptyWatchRange, StoreError::DuplicateWatchId, StoreError::PermissionDenied] {
+        // Some reasons stand behind the code that they have as an answer.
+        if reason.ends_with(&known.to_string()) {
             return known;
         }
     }

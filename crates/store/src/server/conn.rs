@@ -12,12 +12,14 @@ use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::authority::AuthorityMender;
+use super::confine::User;
 use crate::metrics::Metrics;
 
 /// An established connection.
 #[derive(Debug)]
 pub(super) struct Conn {
     stream: Stream,
+    user: User,
     mender: AuthorityMender,
     received: Counter,
     sent: Counter,
@@ -31,16 +33,18 @@ enum Stream {
 
 impl Conn {
     pub(super) fn plain(stream: TcpStream, metrics: &Arc<Metrics>) -> Self {
-        Self::over(Stream::Plain(stream), metrics)
+        Self::over(Stream::Plain(stream), User::default(), metrics)
     }
 
     pub(super) fn tls(stream: TlsStream<TcpStream>, metrics: &Arc<Metrics>) -> Self {
-        Self::over(Stream::Tls(Box::new(stream)), metrics)
+        let user = User::of(stream.get_ref().1.peer_certificates());
+        Self::over(Stream::Tls(Box::new(stream)), user, metrics)
     }
 
-    fn over(stream: Stream, metrics: &Arc<Metrics>) -> Self {
+    fn over(stream: Stream, user: User, metrics: &Arc<Metrics>) -> Self {
         Self {
             stream,
+            user,
             mender: AuthorityMender::default(),
             received: metrics.received.clone(),
             sent: metrics.sent.clone(),
@@ -55,9 +59,11 @@ impl Conn {
 }
 
 impl Connected for Conn {
-    type ConnectInfo = ();
+    type ConnectInfo = User;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> User {
+        self.user.clone()
+    }
 }
 
 impl AsyncRead for Conn {

@@ -6,6 +6,7 @@ use stanchion_store_core::{Revision, StoreError};
 use tonic::{Request, Response, Status};
 
 use super::Service;
+use super::confine::Home;
 use super::meter::Method;
 use super::wire;
 
@@ -22,8 +23,10 @@ impl Service {
 #[tonic::async_trait]
 impl pb::kv_server::Kv for Service {
     async fn range(&self, request: Request<pb::RangeRequest>) -> Result<Response<pb::RangeResponse>, Status> {
+        let home = Home::of(&request);
         let call = async {
             let query = wire::range_query(request.into_inner())?;
+            home.admit(&query.range)?;
             let result = self.store.range(query).await?;
             let header = self.header(result.revision);
             Ok(wire::range_response(result, header))
@@ -32,10 +35,13 @@ impl pb::kv_server::Kv for Service {
     }
 
     async fn put(&self, request: Request<pb::PutRequest>) -> Result<Response<pb::PutResponse>, Status> {
+        let home = Home::of(&request);
         let call = async {
             let request = request.into_inner();
             self.check_size(&request)?;
-            let result = self.store.put(wire::put(request)).await?;
+            let put = wire::put(request);
+            home.admit_key(&put.key)?;
+            let result = self.store.put(put).await?;
             let header = self.header(result.revision);
             Ok(wire::put_response(result, header))
         };
@@ -46,10 +52,13 @@ impl pb::kv_server::Kv for Service {
         &self,
         request: Request<pb::DeleteRangeRequest>,
     ) -> Result<Response<pb::DeleteRangeResponse>, Status> {
+        let home = Home::of(&request);
         let call = async {
             let request = request.into_inner();
             self.check_size(&request)?;
-            let result = self.store.delete_range(wire::delete_range(request)).await?;
+            let delete = wire::delete_range(request);
+            home.admit(&delete.range)?;
+            let result = self.store.delete_range(delete).await?;
             let header = self.header(result.revision);
             Ok(wire::delete_response(result, header))
         };
@@ -57,10 +66,13 @@ impl pb::kv_server::Kv for Service {
     }
 
     async fn txn(&self, request: Request<pb::TxnRequest>) -> Result<Response<pb::TxnResponse>, Status> {
+        let home = Home::of(&request);
         let call = async {
             let request = request.into_inner();
             self.check_size(&request)?;
-            let result = self.store.txn(wire::txn(request, self.store.limits().txn_ops)?).await?;
+            let txn = wire::txn(request, self.store.limits().txn_ops)?;
+            home.admit_txn(&txn)?;
+            let result = self.store.txn(txn).await?;
             let header = self.header(result.revision);
             Ok(wire::txn_response(result, header))
         };

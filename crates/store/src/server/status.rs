@@ -18,6 +18,7 @@ fn code(code: Code) -> tonic::Code {
         Code::Unavailable => tonic::Code::Unavailable,
         Code::DataLoss => tonic::Code::DataLoss,
         Code::Unimplemented => tonic::Code::Unimplemented,
+        Code::PermissionDenied => tonic::Code::PermissionDenied,
     }
 }
 

@@ -12,10 +12,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::Service;
+use super::confine::Home;
 use super::meter::Method;
-use super::status::status;
+use super::status::{name, status};
 use super::wire;
-use crate::watch::{Notice, WatchHandle, WatchStream};
+use crate::watch::{Notice, WatchHandle, WatchSpec, WatchStream};
 
 const SERVICE: &str = "etcdserverpb.Watch";
 /// Messages that may wait for one client; behind them events wait in the mailbox, and behind that in the log.
@@ -42,9 +43,9 @@ impl pb::watch_server::Watch for Service {
         METHOD.begin(self);
         let (handle, stream) = self.store.watch();
         let (answers, receiver) = mpsc::channel(MESSAGES);
-        let service = self.clone();
+        let (service, home) = (self.clone(), Home::of(&request));
         tokio::spawn(async move {
-            let session = Session { service, handle, answers, fragmented: Fragmented::default() };
+            let session = Session { service, home, handle, answers, fragmented: Fragmented::default() };
             let ended = session.run(request.into_inner(), stream).await;
             METHOD.end(&session.service, ended.as_ref().err().map_or(Code::Ok, Status::code));
             if let Err(status) = ended {
@@ -59,6 +60,8 @@ impl pb::watch_server::Watch for Service {
 /// One client's stream of watches.
 struct Session {
     service: Service,
+    /// The keys that the client may use.
+    home: Home,
     handle: WatchHandle,
     answers: mpsc::Sender<Answer>,
     fragmented: Fragmented,
@@ -83,7 +86,15 @@ impl Session {
                 tokio::time::sleep(BACKED_UP_PAUSE).await;
             }
             match request.request_union {
-                Some(RequestUnion::CreateRequest(create)) => self.create(create),
+                Some(RequestUnion::CreateRequest(create)) => {
+                    let (fragment, spec) = (create.fragment, wire::watch_spec(create));
+                    match self.home.admit(&spec.range) {
+                        Ok(()) => self.create(spec, fragment),
+                        Err(error) if self.answers.send(Ok(self.refusal(&error))).await.is_ok() => {}
+                        // Nobody listens any more.
+                        Err(_) => return Ok(()),
+                    }
+                }
                 Some(RequestUnion::CancelRequest(cancel)) => {
                     self.handle.cancel(cancel.watch_id);
                 }
@@ -94,11 +105,23 @@ impl Session {
         Ok(())
     }
 
-    fn create(&self, request: pb::WatchCreateRequest) {
-        let fragment = request.fragment;
+    /// Returns the answer to a watch of keys that the client may not see, as etcd has it.
+    fn refusal(&self, error: &StoreError) -> pb::WatchResponse {
+        let status = status(error);
+        pb::WatchResponse {
+            header: Some(self.service.header(self.service.store.revision())),
+            watch_id: NO_WATCH,
+            created: true,
+            canceled: true,
+            cancel_reason: format!("rpc error: code = {} desc = {}", name(status.code()), status.message()),
+            ..pb::WatchResponse::default()
+        }
+    }
+
+    fn create(&self, spec: WatchSpec, fragment: bool) {
         // The lock is held until the id is known to be fragmented, so that no event is told before.
         let mut fragmented = self.fragmented.lock();
-        if let Some(id) = self.handle.create(wire::watch_spec(request))
+        if let Some(id) = self.handle.create(spec)
             && fragment
         {
             fragmented.insert(id);

@@ -217,6 +217,7 @@ impl Arguments {
             allow_insecure: self.allow_insecure_listen,
             max_concurrent_streams: self.max_concurrent_streams,
             progress_interval: self.watch_progress_notify_interval,
+            confine: None,
         }
     }
 }
