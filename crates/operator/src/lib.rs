@@ -44,7 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use calls::CallError;
 pub use install::{InstallError, install};
-pub use options::{Options, SecurityMode, StoreTls};
+pub use options::{Options, SecurityMode, StoreTls, StoreUsers};
 
 use crate::dereference::Followed;
 use crate::reconcile::Operator;

@@ -25,10 +25,28 @@ pub struct Options {
 pub struct StoreTls {
     /// The authority of the store's certificate.
     pub ca: Vec<u8>,
-    /// The client's certificate.
-    pub certificate: Vec<u8>,
-    /// Its key.
-    pub key: Vec<u8>,
+    /// As whom agents come.
+    pub agents: StoreUsers,
+}
+
+/// As whom agents come to the store, PEM.
+#[derive(Clone)]
+pub enum StoreUsers {
+    /// Those of all clusters as the same user.
+    Shared {
+        /// The certificate that they show.
+        certificate: Vec<u8>,
+        /// Its key.
+        key: Vec<u8>,
+    },
+    /// Those of each cluster as a user of their own, `NAMESPACE/NAME`: the common name of a certificate that is made for them, and
+    /// in time made anew.
+    Signed {
+        /// Who signs the certificates.
+        authority: String,
+        /// Its key.
+        key: String,
+    },
 }
 
 /// As whom databases run.
@@ -53,6 +71,16 @@ impl fmt::Debug for Options {
 
 impl fmt::Debug for StoreTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreTls").finish_non_exhaustive()
+        f.debug_struct("StoreTls").field("agents", &self.agents).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StoreUsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Shared { .. } => "Shared",
+            Self::Signed { .. } => "Signed",
+        };
+        f.debug_struct(name).finish_non_exhaustive()
     }
 }

@@ -265,7 +265,6 @@ impl Operator {
     async fn keep_objects(&self, key: &Key, cluster: &ValidCluster) -> Result<(), ReconcileError> {
         let mut manifests = vec![build::account(cluster), agent::config_map(cluster, &self.options)];
         manifests.extend(network::services(cluster));
-        manifests.extend(self.options.store_tls.as_ref().map(|tls| secrets::store(cluster, tls)));
         let budget = build::budget(cluster);
         if budget.is_none() {
             self.drop_budget(key, cluster).await?;
@@ -301,7 +300,14 @@ impl Operator {
             return Ok(());
         }
         credentials::keep(&self.calls, cluster, is_updated).await?;
-        if secrets::certificates(&self.calls, cluster, Timestamp::now().as_second()).await? {
+        let now = Timestamp::now().as_second();
+        if let Some(tls) = &self.options.store_tls
+            && secrets::store(&self.calls, cluster, tls, now).await?
+        {
+            let message = "made a certificate for the store; agents read it by themselves";
+            self.events.normal(&object.metadata, "StoreCertificateMade", message);
+        }
+        if secrets::certificates(&self.calls, cluster, now).await? {
             let message = "made a certificate for the instances; they read it by themselves";
             self.events.normal(&object.metadata, "CertificateMade", message);
         }

@@ -16,9 +16,9 @@ use crate::build::Manifest;
 use crate::build::network::certificate_names;
 use crate::calls::{CallError, Calls};
 use crate::keep::{KeepError, belongs};
-use crate::options::StoreTls;
+use crate::options::{StoreTls, StoreUsers};
 use crate::passwords::NoChance;
-use crate::tls::{self, Certificates, TlsError};
+use crate::tls::{self, Certificates, Signed, TlsError};
 
 /// How often Secrets are looked at: nobody tells when they change.
 pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
@@ -122,11 +122,50 @@ pub(crate) fn data(secret: &DynamicObject) -> BTreeMap<String, Vec<u8>> {
     data.unwrap_or_default().into_iter().map(|(key, bytes)| (key, bytes.0)).collect()
 }
 
-/// Returns the Secret with which a cluster's agents reach the store.
-pub(crate) fn store(cluster: &ValidCluster, tls: &StoreTls) -> Manifest {
-    let bytes = |bytes: &Vec<u8>| ByteString(bytes.clone());
+/// Makes the Secret with which a cluster's agents reach the store, if it is missing, is another's, or ends soon. Returns whether it
+/// did.
+pub(crate) async fn store(
+    calls: &Calls,
+    cluster: &ValidCluster,
+    tls: &StoreTls,
+    now: i64,
+) -> Result<bool, SecretError> {
+    let own = cluster.name.name();
+    let key = Key::new(cluster.name.namespace(), names::store(own));
+    let live = calls.get(&resource(), &key).await?;
+    if live.as_ref().is_some_and(|live| !belongs(live, own)) {
+        return Err(KeepError::Taken { kind: "Secret".to_owned(), key }.into());
+    }
+    let live = live.as_ref().map(data).unwrap_or_default();
+    let text = |key: &str| live.get(key).and_then(|bytes| String::from_utf8(bytes.clone()).ok());
+    let known = text("tls.crt").zip(text("tls.key")).map(|(certificate, key)| Signed { certificate, key });
+    let believes = live.get("ca.crt") == Some(&tls.ca);
+    let shown = match &tls.agents {
+        StoreUsers::Shared { certificate, key } => {
+            let is_shown = live.get("tls.crt") == Some(certificate) && live.get("tls.key") == Some(key);
+            if is_shown && believes {
+                return Ok(false);
+            }
+            [certificate.clone(), key.clone()]
+        }
+        StoreUsers::Signed { authority, key: authority_key } => {
+            let user = cluster.name.to_string();
+            let good = known.filter(|known| tls::is_good_user(known, authority, &user, now));
+            if good.is_some() && believes {
+                return Ok(false);
+            }
+            let failed = |source| SecretError::Tls { key: key.clone(), source };
+            let signed = match good {
+                Some(good) => good,
+                None => tls::sign_user(authority, authority_key, &user, now).map_err(failed)?,
+            };
+            [signed.certificate.into_bytes(), signed.key.into_bytes()]
+        }
+    };
+    let [certificate, own_key] = shown.map(ByteString);
     let fields = json!({"type": "kubernetes.io/tls", "data": {
-        "ca.crt": bytes(&tls.ca), "tls.crt": bytes(&tls.certificate), "tls.key": bytes(&tls.key),
+        "ca.crt": ByteString(tls.ca.clone()), "tls.crt": certificate, "tls.key": own_key,
     }});
-    Manifest::owned::<Secret>(cluster, &names::store(cluster.name.name()), fields)
+    calls.apply(&Manifest::owned::<Secret>(cluster, &names::store(own), fields)).await?;
+    Ok(true)
 }

@@ -20,6 +20,9 @@ mod orders;
 #[path = "databases/outside.rs"]
 mod outside;
 #[cfg(test)]
+#[path = "databases/own_keys.rs"]
+mod own_keys;
+#[cfg(test)]
 #[path = "databases/rescue.rs"]
 mod rescue;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use stanchion_api::validate;
 use stanchion_store::{Options as StoreOptions, Store};
 
 use super::*;
-use crate::options::{Options, SecurityMode, StoreTls};
+use crate::options::{Options, SecurityMode, StoreTls, StoreUsers};
 
 /// Makes a cluster `shop/orders` from fields of its spec.
 pub(crate) fn cluster(spec: &Value) -> ValidCluster {
@@ -26,7 +26,10 @@ fn options(dir: &tempfile::TempDir) -> Options {
     Options {
         agent_image: "stanchion".to_owned(),
         store_endpoints: vec!["https://127.0.0.1:2379".to_owned()],
-        store_tls: Some(StoreTls { ca: bytes("a"), certificate: bytes("b"), key: bytes("c") }),
+        store_tls: Some(StoreTls {
+            ca: bytes("a"),
+            agents: StoreUsers::Shared { certificate: bytes("b"), key: bytes("c") },
+        }),
         store: Arc::new(store),
         security: SecurityMode::Image,
     }

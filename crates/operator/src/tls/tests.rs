@@ -38,3 +38,18 @@ fn an_authority_that_cannot_sign_is_an_error() {
     let error = sign(&made.authority, &made.authority_key, "orders", &names(), NOW + 30 * 365 * DAY);
     assert!(error.err().expect("an error").to_string().contains("expired"));
 }
+
+#[test]
+fn a_users_certificate_is_good_for_that_user_by_that_authority_for_two_thirds_of_its_life() {
+    let made = make("databases", &[], NOW).expect("an authority");
+    let other = make("databases", &[], NOW).expect("another authority of the same name");
+    let signed = sign_user(&made.authority, &made.authority_key, "shop/orders", NOW).expect("a certificate");
+    assert!(is_good_user(&signed, &made.authority, "shop/orders", NOW + 59 * DAY));
+    assert!(!is_good_user(&signed, &made.authority, "shop/orders", NOW + 61 * DAY));
+    assert!(!is_good_user(&signed, &made.authority, "shop/bills", NOW), "another user");
+    assert!(!is_good_user(&signed, &other.authority, "shop/orders", NOW), "another authority");
+    let mixed = Signed { key: made.key.clone(), ..signed };
+    assert!(!is_good_user(&mixed, &made.authority, "shop/orders", NOW), "the key is of another certificate");
+    let error = sign_user(&made.authority, &other.authority_key, "shop/orders", NOW).err().expect("an error");
+    assert!(error.to_string().contains("certificates for agents"), "{error}");
+}

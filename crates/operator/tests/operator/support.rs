@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use stanchion_api::DatabaseCluster;
 use stanchion_apiserver::{Options as ServerOptions, Server};
 use stanchion_informers::Copies;
-use stanchion_operator::{Options, SecurityMode, StoreTls, install, rbac, run};
+use stanchion_operator::{Options, SecurityMode, StoreTls, StoreUsers, install, rbac, run};
 use stanchion_store::{KeyValueStore, Options as StoreOptions, Store};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -67,7 +67,10 @@ impl Cluster {
         let options = Options {
             agent_image: "stanchion".to_owned(),
             store_endpoints: vec!["https://127.0.0.1:2379".to_owned()],
-            store_tls: Some(StoreTls { ca: bytes("a"), certificate: bytes("b"), key: bytes("c") }),
+            store_tls: Some(StoreTls {
+                ca: bytes("a"),
+                agents: StoreUsers::Shared { certificate: bytes("b"), key: bytes("c") },
+            }),
             store: shared,
             security: SecurityMode::Image,
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use stanchion_informers::Copies;
-use stanchion_operator::{SecurityMode, StoreTls};
+use stanchion_operator::{SecurityMode, StoreTls, StoreUsers};
 use stanchion_store::{ClientCertificate, KeyValueStore, RemoteOptions, RemoteStore, RemoteTls};
 
 use crate::commands::part;
@@ -52,6 +52,18 @@ pub(crate) struct Operator {
     /// Its key.
     #[arg(long, value_name = "FILE", requires = "agent_etcd_cert")]
     agent_etcd_key: Option<PathBuf>,
+    /// An authority that etcd believes (--trusted-ca-file): it signs a certificate for the agents of each database, with
+    /// NAMESPACE/NAME as common name, which is etcd's user where etcd has users.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "agent_etcd_authority_key",
+        conflicts_with = "agent_etcd_cert"
+    )]
+    agent_etcd_authority: Option<PathBuf>,
+    /// Its key.
+    #[arg(long, value_name = "FILE", requires = "agent_etcd_authority")]
+    agent_etcd_authority_key: Option<PathBuf>,
     /// The image that has this program.
     #[arg(long, value_name = "IMAGE", default_value = concat!("stanchion:", env!("CARGO_PKG_VERSION")))]
     agent_image: String,
@@ -153,6 +165,16 @@ impl Operator {
     /// Returns what agents show and believe.
     fn tls(&self) -> Result<Option<StoreTls>, Failure> {
         let Some(ca) = &self.etcd.ca else { return Ok(None) };
+        let read = |path: &PathBuf| {
+            let read =
+                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+            read.map_err(|error| Failure::new(Exit::Usage, error))
+        };
+        let tls =
+            |agents| -> Result<_, Failure> { Ok(Some(StoreTls { ca: read(ca)?.into_bytes(), agents })) };
+        if let (Some(authority), Some(key)) = (&self.agent_etcd_authority, &self.agent_etcd_authority_key) {
+            return tls(StoreUsers::Signed { authority: read(authority)?, key: read(key)? });
+        }
         let cert = self.agent_etcd_cert.as_ref().or(self.etcd.cert.as_ref());
         let key = self.agent_etcd_key.as_ref().or(self.etcd.key.as_ref());
         let (Some(cert), Some(key)) = (cert, key) else {
@@ -160,10 +182,6 @@ impl Operator {
                 anyhow!("--etcd-cacert needs --etcd-cert and --etcd-key: agents have to be somebody to etcd");
             return Err(Failure::new(Exit::Usage, error));
         };
-        let read = |path: &PathBuf| {
-            let read = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-            read.map_err(|error| Failure::new(Exit::Usage, error))
-        };
-        Ok(Some(StoreTls { ca: read(ca)?, certificate: read(cert)?, key: read(key)? }))
+        tls(StoreUsers::Shared { certificate: read(cert)?.into_bytes(), key: read(key)?.into_bytes() })
     }
 }

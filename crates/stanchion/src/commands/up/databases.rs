@@ -1,8 +1,8 @@
 //! What databases need beside the cluster: a store of their own that agents report to, and a certificate to reach it with.
 //!
 //! It is not the store of the API server: who may report the health of a database must not read the cluster's Secrets.
-//! Both ends show certificates of an authority that signs nothing else. The authority is kept; what it signs is made anew
-//! at each start.
+//! Both ends show certificates of an authority that signs nothing else. It is kept; the server's certificate is made anew at each
+//! start. The operator signs one for the agents of each database, who may use the keys of that one and no others.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use stanchion_operator::{SecurityMode, StoreTls};
+use stanchion_ha_core::keys;
+use stanchion_operator::{SecurityMode, StoreTls, StoreUsers};
 use stanchion_store::server::{ListenUrl, Server, ServerOptions, TlsOptions};
 use stanchion_store::{AutoCompaction, KeyValueStore, Options, Store};
 
@@ -49,7 +50,12 @@ impl Databases {
         let opened = tokio::task::spawn_blocking(move || Store::open(options)).await;
         let store = opened.context("opening the store of the databases panicked")??;
         let url: ListenUrl = format!("https://{address}").parse()?;
-        let options = ServerOptions { client_urls: vec![url], tls: Some(server), ..ServerOptions::default() };
+        let options = ServerOptions {
+            client_urls: vec![url],
+            tls: Some(server),
+            confine: Some(keys::ROOT.to_owned()),
+            ..ServerOptions::default()
+        };
         let started = Server::start(store.clone(), options).await;
         let server =
             started.with_context(|| format!("the store of the databases cannot listen on {address}"))?;
@@ -108,12 +114,10 @@ fn certificates(directory: &Path, address: SocketAddr) -> anyhow::Result<Certifi
         write_private(&ca_key, key.serialize_pem().as_bytes())?;
         write_private(&ca_file, certificate.pem().as_bytes())?;
     }
-    let ca = read(&ca_file)?;
-    let key =
-        KeyPair::from_pem(&read(&ca_key)?).with_context(|| format!("{} is no key", ca_key.display()))?;
+    let (ca, signing) = (read(&ca_file)?, read(&ca_key)?);
+    let key = KeyPair::from_pem(&signing).with_context(|| format!("{} is no key", ca_key.display()))?;
     let issuer = Issuer::from_ca_cert_pem(&ca, key)
         .with_context(|| format!("{} is no authority", ca_file.display()))?;
-    let (certificate, key) = sign(&issuer, "stanchion-agent", &[], ExtendedKeyUsagePurpose::ClientAuth)?;
     let names = [address.ip().to_string()];
     let (shown, shown_key) = sign(&issuer, "stanchion-store", &names, ExtendedKeyUsagePurpose::ServerAuth)?;
     let server = TlsOptions {
@@ -124,7 +128,8 @@ fn certificates(directory: &Path, address: SocketAddr) -> anyhow::Result<Certifi
     };
     write_private(&server.cert_file, shown.as_bytes())?;
     write_private(&server.key_file, shown_key.as_bytes())?;
-    let tls = StoreTls { ca: ca.into_bytes(), certificate: certificate.into_bytes(), key: key.into_bytes() };
+    let tls =
+        StoreTls { ca: ca.clone().into_bytes(), agents: StoreUsers::Signed { authority: ca, key: signing } };
     Ok(Certificates { tls, server })
 }
 
