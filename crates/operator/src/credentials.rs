@@ -20,9 +20,8 @@ use stanchion_informers::Key;
 
 use crate::build::Manifest;
 use crate::calls::Calls;
-use crate::keep::{KeepError, belongs};
 use crate::passwords::{self, NoChance};
-use crate::secrets::{SecretError, data, resource};
+use crate::secrets::{SecretError, data, live, resource};
 
 /// The password with which instances follow each other.
 pub(crate) const REPLICATION: &str = "replication-password";
@@ -44,10 +43,7 @@ pub(crate) async fn keep(
     let own = cluster.name.name();
     let key = |name: String| Key::new(cluster.name.namespace(), name);
     let (system_key, shown_key) = (key(names::system(own)), key(names::credentials(own)));
-    let live = calls.get(&resource(), &system_key).await?;
-    if live.as_ref().is_some_and(|live| !belongs(live, own)) {
-        return Err(KeepError::Taken { kind: "Secret".to_owned(), key: system_key }.into());
-    }
+    let live = live(calls, cluster, &system_key).await?;
     let live_shown = calls.get(&resource(), &shown_key).await?;
     let shown = live_shown.as_ref().map(data).unwrap_or_default();
     let mut system = live.as_ref().map(data).unwrap_or_default();

@@ -67,6 +67,19 @@ pub(crate) fn resource() -> ApiResource {
     ApiResource::erase::<Secret>(&())
 }
 
+/// Reads a Secret of a cluster; one that is somebody else's is an error.
+pub(crate) async fn live(
+    calls: &Calls,
+    cluster: &ValidCluster,
+    key: &Key,
+) -> Result<Option<DynamicObject>, SecretError> {
+    let live = calls.get(&resource(), key).await?;
+    if live.as_ref().is_some_and(|live| !belongs(live, cluster.name.name())) {
+        return Err(KeepError::Taken { kind: "Secret".to_owned(), key: key.clone() }.into());
+    }
+    Ok(live)
+}
+
 /// Makes the certificates that are missing, or that end soon. Returns whether it did.
 pub(crate) async fn certificates(
     calls: &Calls,
@@ -75,10 +88,7 @@ pub(crate) async fn certificates(
 ) -> Result<bool, SecretError> {
     let own = cluster.name.name();
     let key = Key::new(cluster.name.namespace(), names::tls(own));
-    let live = calls.get(&resource(), &key).await?;
-    if live.as_ref().is_some_and(|live| !belongs(live, own)) {
-        return Err(KeepError::Taken { kind: "Secret".to_owned(), key }.into());
-    }
+    let live = live(calls, cluster, &key).await?;
     let wanted = certificate_names(cluster);
     let known = live.as_ref().and_then(read);
     let failed = |source| SecretError::Tls { key: key.clone(), source };
@@ -132,11 +142,7 @@ pub(crate) async fn store(
 ) -> Result<bool, SecretError> {
     let own = cluster.name.name();
     let key = Key::new(cluster.name.namespace(), names::store(own));
-    let live = calls.get(&resource(), &key).await?;
-    if live.as_ref().is_some_and(|live| !belongs(live, own)) {
-        return Err(KeepError::Taken { kind: "Secret".to_owned(), key }.into());
-    }
-    let live = live.as_ref().map(data).unwrap_or_default();
+    let live = live(calls, cluster, &key).await?.as_ref().map(data).unwrap_or_default();
     let text = |key: &str| live.get(key).and_then(|bytes| String::from_utf8(bytes.clone()).ok());
     let known = text("tls.crt").zip(text("tls.key")).map(|(certificate, key)| Signed { certificate, key });
     let believes = live.get("ca.crt") == Some(&tls.ca);
