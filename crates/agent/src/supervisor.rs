@@ -119,6 +119,7 @@ pub(crate) struct Supervisor {
     received: Position,
     applied: Position,
     apply_lag: Millis,
+    apply_rate: Option<u64>,
     uncertain: bool,
     /// What has to be received until nothing is uncertain any more.
     catch_up: Option<Position>,
@@ -161,6 +162,7 @@ impl Supervisor {
             received: Position::START,
             applied: Position::START,
             apply_lag: Millis(0),
+            apply_rate: None,
             uncertain: false,
             catch_up: None,
             undrained: false,

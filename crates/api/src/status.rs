@@ -109,7 +109,8 @@ pub struct InstanceStatus {
     /// The last transaction that it has applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<String>,
-    /// How long the next transaction to apply has been waiting.
+    /// How long it would take to apply what it has received, at the rate of late; not less than the next transaction to apply
+    /// has been waiting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_milliseconds: Option<i64>,
     /// The database process: Waiting, Preparing, Starting, Running, Unresponsive, Ended, Failed.

@@ -40,6 +40,9 @@ pub struct Report {
     pub uncertain: bool,
     /// How long the next transaction to apply has been waiting.
     pub apply_lag: Millis,
+    /// How many transactions it applies in 1000 s, while it has had something to apply all the time of late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply_rate: Option<u64>,
     /// How what it holds stands to the cluster's history.
     pub standing: Standing,
     /// The older cluster whose data it holds, by its uid, until those are this one's or a copy is in their place.
@@ -177,5 +180,15 @@ impl Report {
     /// Returns whether the database answers.
     pub fn is_running(&self) -> bool {
         matches!(self.database, Database::Running)
+    }
+
+    /// Estimates how long it would take to apply what was received: as long as at the rate of late, and not less than the
+    /// next has been waiting.
+    pub fn behind(&self) -> Millis {
+        let left = self.received.sequence().saturating_sub(self.applied.sequence());
+        let estimate = self.apply_rate.filter(|rate| *rate > 0).map_or(0, |rate| {
+            u64::try_from(u128::from(left) * 1_000_000 / u128::from(rate)).unwrap_or(u64::MAX)
+        });
+        self.apply_lag.max(Millis(estimate))
     }
 }

@@ -93,7 +93,7 @@ fn instance(view: &View<'_>, name: &InstanceName) -> InstanceStatus {
         role: Some(role(&report.role).to_owned()),
         position: shown(report.received),
         applied: shown(report.applied),
-        lag_milliseconds: i64::try_from(report.apply_lag.0).ok(),
+        lag_milliseconds: i64::try_from(report.behind().0).ok(),
         database: tag(&report.database),
         standing: tag(&report.standing),
         trouble: trouble(view, name, report),

@@ -11,6 +11,9 @@ mod faults;
 #[path = "up/ground.rs"]
 mod ground;
 #[cfg(test)]
+#[path = "databases/lag.rs"]
+mod lag;
+#[cfg(test)]
 #[path = "databases/lifecycle.rs"]
 mod lifecycle;
 #[cfg(test)]

@@ -72,6 +72,7 @@ fn report(number: u64) -> Report {
         applied: Position::START,
         uncertain: false,
         apply_lag: stanchion_ha_core::Millis(0),
+        apply_rate: None,
         standing: Standing::Unknown,
         origin: None,
         leaving: false,

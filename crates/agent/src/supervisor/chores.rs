@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use stanchion_engine::brake::Brake;
+use stanchion_engine::brake::{Brake, Member};
 use stanchion_engine::mariadb::Instance;
-use stanchion_ha_core::{Acknowledgement, Millis};
+use stanchion_ha_core::{Acknowledgement, Millis, Report};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -101,8 +101,8 @@ impl Supervisor {
             let operation = async move { Done::Plain(hands.accounts(&instance, servers, application).await) };
             self.work = Some(Work::begin(What::Accounts, operation));
         } else if is_due(self.chores.braked, BRAKE, now) {
-            self.chores.braked = Some(now);
-            let wait = self.decide_brake();
+            let since = self.chores.braked.replace(now).map_or(BRAKE, |last| now - last);
+            let wait = self.decide_brake(since, now);
             if wait != self.chores.brake {
                 let operation = async move { Done::Plain(hands.brake(&instance, wait).await) };
                 self.work = Some(Work::begin(What::Brake(wait), operation));
@@ -162,7 +162,7 @@ impl Supervisor {
     }
 
     /// Returns how long commits are to be held back, for the members of the sync set that apply late.
-    fn decide_brake(&mut self) -> Duration {
+    fn decide_brake(&mut self, since: Duration, now: Instant) -> Duration {
         let bound = self.settings().map_or(Millis(0), |settings| settings.max_apply_lag);
         let Some(seen) = &self.topology else { return Duration::ZERO };
         let me = self.parts.hands.me();
@@ -170,13 +170,24 @@ impl Supervisor {
         let known = self.known.borrow();
         let fresh = seen.value.sync_set.iter().filter(|name| *name != me).filter_map(|name| {
             let heard = known.reports.get(name)?;
-            (heard.at.elapsed() < patience).then(|| Duration::from(heard.report.apply_lag))
+            let age = now.saturating_duration_since(heard.at);
+            (age < patience).then(|| member(&heard.report, age))
         });
-        let lags: Vec<Duration> = fresh.collect();
+        let members: Vec<Member> = fresh.collect();
         drop(known);
         let control = self.chores.control.get_or_insert_with(|| Brake::new(bound.into()));
         control.set_bound(bound.into());
-        control.look(lags, BRAKE)
+        control.look(members, self.applied.sequence(), since)
+    }
+}
+
+fn member(report: &Report, age: Duration) -> Member {
+    let second = |rate| Duration::from_millis(rate).as_secs_f64();
+    Member {
+        lag: report.apply_lag.into(),
+        applied: report.applied.sequence(),
+        rate: report.apply_rate.map(second),
+        age,
     }
 }
 

@@ -87,6 +87,7 @@ impl Supervisor {
         } else if self.applied.reaches(self.received) {
             self.undrained = false;
         }
+        self.apply_rate = looks.following.as_ref().and_then(|following| following.apply_rate);
         self.apply_lag = looks.following.as_ref().map_or_else(Default::default, |f| f.apply_lag.into());
         if let Some(following) = looks.following.as_ref().filter(|following| following.needs_copy())
             && matches!(self.posture, Posture::Following(_))

@@ -68,6 +68,7 @@ impl Supervisor {
             applied: self.applied,
             uncertain: self.uncertain,
             apply_lag: self.apply_lag,
+            apply_rate: self.apply_rate,
             standing: self.standing.clone(),
             origin: self.borrowed.clone(),
             leaving: self.guard.leaving.is_some(),
@@ -167,6 +168,7 @@ fn essence(report: &Report, hurried: bool) -> Report {
     essence.received = Position::START;
     essence.applied = Position::START;
     essence.apply_lag = Millis(0);
+    essence.apply_rate = None;
     essence.measures = Measures::default();
     let is_fenced = report.fenced > Term(0) && matches!(report.role, Role::Idle);
     if hurried || is_fenced {

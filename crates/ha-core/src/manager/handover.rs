@@ -68,7 +68,7 @@ fn successor(
         if !view.is_healthy_follower(name) {
             return Some(format!("{name} does not follow {primary}"));
         }
-        (report.apply_lag > READY).then(|| format!("{name} is {} ms behind", report.apply_lag.0))
+        (report.behind() > READY).then(|| format!("{name} is {} ms behind", report.behind().0))
     };
     if let Some(to) = to {
         return unfit(to).map_or_else(|| Ok(to.clone()), Err);

@@ -178,7 +178,7 @@ pub(super) fn unaware(view: &View<'_>, next: &Topology, primary: &InstanceName) 
 fn join(view: &View<'_>, memory: &Memory, primary: &Report, name: &InstanceName, next: &mut Topology) {
     let near = |report: &Report| {
         let behind = primary.applied.sequence().saturating_sub(report.received.sequence());
-        behind <= NEAR && report.apply_lag <= view.settings.max_apply_lag.max(Millis(2_000))
+        behind <= NEAR && report.behind() <= view.settings.max_apply_lag.max(Millis(2_000))
     };
     let ready = |other: &&InstanceName| {
         *other != name

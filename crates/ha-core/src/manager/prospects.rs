@@ -55,7 +55,7 @@ pub(super) fn of(view: &View<'_>) -> Prospects {
             why: format!(
                 "everybody who may have acknowledged can be asked; {name} holds {} and has {} ms left to apply",
                 if report.received.0.is_some() { report.received.to_string() } else { "as much as anybody".to_owned() },
-                report.apply_lag.0
+                report.behind().0
             ),
         },
     )

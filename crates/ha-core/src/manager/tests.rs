@@ -88,6 +88,7 @@ fn report(role: Role, standing: Standing, at: Position) -> Report {
         applied: at,
         uncertain: false,
         apply_lag: Millis(0),
+        apply_rate: None,
         standing,
         origin: None,
         leaving: false,

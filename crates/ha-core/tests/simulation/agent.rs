@@ -380,6 +380,7 @@ impl World {
             applied: instance.disk.applied(),
             uncertain: instance.disk.uncertain,
             apply_lag: Millis(instance.disk.relay.len() as u64 * TICK),
+            apply_rate: None,
             standing,
             origin: None,
             leaving: agent.leaving.is_some(),

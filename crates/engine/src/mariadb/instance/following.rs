@@ -82,6 +82,8 @@ pub struct Replication {
     pub unheard: Duration,
     /// How long the next transaction to apply has been waiting, as far as looks tell.
     pub apply_lag: Duration,
+    /// How many transactions are applied in 1000 s, while there has been something to apply all the time.
+    pub apply_rate: Option<u64>,
     /// What receiving fails of.
     pub receive_trouble: Option<Trouble>,
     /// What applying fails of.
@@ -133,8 +135,10 @@ impl Instance {
             position: positions.received,
         };
         let now = Instant::now();
-        let (unheard, apply_lag) = self
-            .track(|track| (track.unheard(sign, now), track.lag(positions.received, positions.applied, now)));
+        let (unheard, apply_lag, apply_rate) = self.track(|track| {
+            let lag = track.lag(positions.received, positions.applied, now);
+            (track.unheard(sign, now), lag, track.rate(positions.applied, lag, now))
+        });
         Ok(Some(Replication {
             host: field(&row, "Master_Host")?,
             port: u16::try_from(number(&row, "Master_Port")?).map_err(|_| SqlError::Lacks("Master_Port"))?,
@@ -148,6 +152,7 @@ impl Instance {
             positions,
             unheard,
             apply_lag,
+            apply_rate,
             receive_trouble: trouble(&row, "Last_IO_Errno", "Last_IO_Error")?,
             apply_trouble: trouble(&row, "Last_SQL_Errno", "Last_SQL_Error")?,
         }))
