@@ -1,11 +1,11 @@
 //! The two Secrets of passwords: one for applications, one for the agents.
 //!
 //! ```text
-//!   NAME-credentials  host port user password database     applications mount it, all of it
-//!   NAME-system       replication-password app-password    agents mount it, nobody else
+//!   NAME-credentials  host port user password database ca.crt    applications mount it, all of it
+//!   NAME-system       replication-password app-password          agents mount it, nobody else
 //! ```
 //!
-//! Passwords are made once. What is there stays, be it ours from an earlier life of the cluster or, for applications, put
+//! With `ca.crt` applications know the servers; it is always the authority of now. Passwords are made once. What is there stays, be it ours from an earlier life of the cluster or, for applications, put
 //! there by a person beforehand; only keys that are missing are added. Clusters that were made when there was one Secret
 //! keep their passwords: they are taken over into the second one first, and leave the first one when no Pod mounts them
 //! from there any more, for a volume of which a key is gone cannot be set up again.
@@ -27,17 +27,20 @@ use crate::secrets::{SecretError, data, live, resource};
 pub(crate) const REPLICATION: &str = "replication-password";
 /// The password of the application's account, as agents read it.
 pub(crate) const APPLICATION: &str = "app-password";
+/// The authority of the servers' certificates, as applications read it.
+const AUTHORITY: &str = "ca.crt";
 /// What the Secret for applications held when it was the only one.
 const MOVED: [&str; 3] = ["root-password", REPLICATION, APPLICATION];
 
 /// The content of a Secret.
 type Data = BTreeMap<String, Vec<u8>>;
 
-/// Makes the passwords that are missing. `is_unmounted` is whether no Pod is left that mounts the agents' passwords from
+/// Makes the passwords that are missing, and tells applications the `authority` of the servers. `is_unmounted` is whether no Pod is left that mounts the agents' passwords from
 /// the Secret for applications.
 pub(crate) async fn keep(
     calls: &Calls,
     cluster: &ValidCluster,
+    authority: &str,
     is_unmounted: bool,
 ) -> Result<(), SecretError> {
     let own = cluster.name.name();
@@ -50,7 +53,7 @@ pub(crate) async fn keep(
     let more = system_lacks(&system, &shown)?;
     write(calls, cluster, &system_key, live.is_some(), &more).await?;
     system.extend(more);
-    let more = applications_lack(cluster, &shown, &system);
+    let more = applications_lack(cluster, &shown, &system, authority);
     write(calls, cluster, &shown_key, live_shown.is_some(), &more).await?;
     // What was read is what is changed, or nothing is.
     let moved: BTreeMap<&str, Value> =
@@ -101,7 +104,7 @@ fn system_lacks(there: &Data, shown: &Data) -> Result<Data, NoChance> {
 }
 
 /// Returns what the Secret for applications lacks.
-fn applications_lack(cluster: &ValidCluster, there: &Data, system: &Data) -> Data {
+fn applications_lack(cluster: &ValidCluster, there: &Data, system: &Data, authority: &str) -> Data {
     let host = format!("{}.{}.svc", names::primary_service(cluster.name.name()), cluster.name.namespace());
     let all = [
         ("host", host.into_bytes()),
@@ -111,7 +114,11 @@ fn applications_lack(cluster: &ValidCluster, there: &Data, system: &Data) -> Dat
         ("database", cluster.database.name.clone().into_bytes()),
     ];
     let missing = all.into_iter().filter(|(key, _)| !there.contains_key(*key));
-    missing.map(|(key, bytes)| (key.to_owned(), bytes)).collect()
+    let mut more: Data = missing.map(|(key, bytes)| (key.to_owned(), bytes)).collect();
+    if there.get(AUTHORITY).is_none_or(|known| known != authority.as_bytes()) {
+        more.insert(AUTHORITY.to_owned(), authority.as_bytes().to_vec());
+    }
+    more
 }
 
 #[cfg(test)]
@@ -132,8 +139,8 @@ mod tests {
         let system = system_lacks(&Data::new(), &Data::new()).expect("passwords");
         assert_eq!(keys(&system), ["app-password", "replication-password"]);
         assert_ne!(system["app-password"], system["replication-password"]);
-        let shown = applications_lack(&cluster(&json!({})), &Data::new(), &system);
-        assert_eq!(keys(&shown), ["database", "host", "password", "port", "user"]);
+        let shown = applications_lack(&cluster(&json!({})), &Data::new(), &system, "PEM");
+        assert_eq!(keys(&shown), ["ca.crt", "database", "host", "password", "port", "user"]);
         assert_eq!(shown["password"], system["app-password"]);
         assert_eq!(shown["host"], b"orders-primary.shop.svc");
     }
@@ -142,13 +149,17 @@ mod tests {
     fn only_what_is_missing_is_made() {
         let cluster = cluster(&json!({}));
         let mut system = system_lacks(&Data::new(), &Data::new()).expect("passwords");
-        let mut shown = applications_lack(&cluster, &Data::new(), &system);
+        let mut shown = applications_lack(&cluster, &Data::new(), &system, "PEM");
         assert!(system_lacks(&system, &shown).expect("passwords").is_empty());
-        assert!(applications_lack(&cluster, &shown, &system).is_empty());
+        assert!(applications_lack(&cluster, &shown, &system, "PEM").is_empty());
+        assert_eq!(applications_lack(&cluster, &shown, &system, "NEW"), some(&[("ca.crt", "NEW")]));
         shown.remove("password");
-        assert_eq!(applications_lack(&cluster, &shown, &system)["password"], system["app-password"]);
+        assert_eq!(applications_lack(&cluster, &shown, &system, "PEM")["password"], system["app-password"]);
         shown = some(&[("password", "mine")]);
-        assert!(!applications_lack(&cluster, &shown, &system).contains_key("password"), "a person's stays");
+        assert!(
+            !applications_lack(&cluster, &shown, &system, "PEM").contains_key("password"),
+            "a person's stays"
+        );
         system.clear();
         assert_eq!(system_lacks(&system, &shown).expect("passwords")["app-password"], b"mine");
     }

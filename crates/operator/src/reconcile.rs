@@ -299,17 +299,18 @@ impl Operator {
         if !self.looked.is_due(&cluster.uid) {
             return Ok(());
         }
-        credentials::keep(&self.calls, cluster, is_updated).await?;
         let now = Timestamp::now().as_second();
+        let certificates = secrets::certificates(&self.calls, cluster, now).await?;
+        if certificates.is_new {
+            let message = "made a certificate for the instances; they read it by themselves";
+            self.events.normal(&object.metadata, "CertificateMade", message);
+        }
+        credentials::keep(&self.calls, cluster, &certificates.authority, is_updated).await?;
         if let Some(tls) = &self.options.store_tls
             && secrets::store(&self.calls, cluster, tls, now).await?
         {
             let message = "made a certificate for the store; agents read it by themselves";
             self.events.normal(&object.metadata, "StoreCertificateMade", message);
-        }
-        if secrets::certificates(&self.calls, cluster, now).await? {
-            let message = "made a certificate for the instances; they read it by themselves";
-            self.events.normal(&object.metadata, "CertificateMade", message);
         }
         self.looked.remember(&cluster.uid);
         Ok(())

@@ -80,27 +80,37 @@ pub(crate) async fn live(
     Ok(live)
 }
 
-/// Makes the certificates that are missing, or that end soon. Returns whether it did.
+/// The certificates of a cluster, as they are now.
+pub(crate) struct Kept {
+    /// The authority that all of them trust, PEM.
+    pub(crate) authority: String,
+    /// Whether something was made just now.
+    pub(crate) is_new: bool,
+}
+
+/// Makes the certificates that are missing, or that end soon.
 pub(crate) async fn certificates(
     calls: &Calls,
     cluster: &ValidCluster,
     now: i64,
-) -> Result<bool, SecretError> {
+) -> Result<Kept, SecretError> {
     let own = cluster.name.name();
     let key = Key::new(cluster.name.namespace(), names::tls(own));
     let live = live(calls, cluster, &key).await?;
     let wanted = certificate_names(cluster);
     let known = live.as_ref().and_then(read);
     let failed = |source| SecretError::Tls { key: key.clone(), source };
-    let certificates = match &known {
-        Some(known) if tls::is_good(known, &wanted, now) => return Ok(false),
+    let certificates = match known {
+        Some(known) if tls::is_good(&known, &wanted, now) => {
+            return Ok(Kept { authority: known.authority, is_new: false });
+        }
         Some(known) => {
             tls::sign(&known.authority, &known.authority_key, own, &wanted, now).map_err(failed)?
         }
         None => tls::make(own, &wanted, now).map_err(failed)?,
     };
     calls.apply(&manifest(cluster, &certificates)).await?;
-    Ok(true)
+    Ok(Kept { authority: certificates.authority, is_new: true })
 }
 
 fn manifest(cluster: &ValidCluster, certificates: &Certificates) -> Manifest {

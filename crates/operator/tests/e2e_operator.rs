@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::ResourceExt;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
 use stanchion_api::{OPERATION, Operation};
 use stanchion_store::core::{KeyRange, Put, RangeQuery};
@@ -37,7 +37,7 @@ async fn a_cluster_gets_all_it_needs() -> Result<()> {
     when(&cluster.api::<ConfigMap>(), "orders-agent", |_| true).await?;
     for (name, keys) in [
         ("orders-tls", &["ca.crt", "ca.key", "tls.crt", "tls.key"] as &[&str]),
-        ("orders-credentials", &["database", "host", "password", "port", "user"]),
+        ("orders-credentials", &["ca.crt", "database", "host", "password", "port", "user"]),
         ("orders-system", &["app-password", "replication-password"]),
         ("orders-store", &["ca.crt", "tls.crt", "tls.key"]),
     ] {
@@ -158,9 +158,20 @@ async fn passwords_and_volumes_outlive_their_cluster() -> Result<()> {
     let query = RangeQuery::new(KeyRange::One(key.into()));
     assert_eq!(cluster.store().range(query).await?.count, 0, "nothing is left in the store");
     cluster.api::<PersistentVolumeClaim>().get("data-orders-0").await.context("volumes stay")?;
+    // As the garbage collector does, which does not run here.
+    secrets.delete("orders-tls", &DeleteParams::default()).await?;
     cluster.create("orders", &json!({"deletionPolicy": "Delete"})).await?;
     cluster.be_node(3).await?;
-    assert_eq!(secrets.get("orders-credentials").await?.data, before.data);
+    let authority = |secret: &Secret| secret.data.as_ref().and_then(|data| data.get("ca.crt")).cloned();
+    let new = when(&secrets, "orders-tls", |_| true).await?;
+    let after = when(&secrets, "orders-credentials", |after| authority(after) == authority(&new)).await?;
+    assert_ne!(authority(&after), authority(&before), "the servers have a new authority");
+    let rest = |secret: Secret| {
+        let mut data = secret.data.unwrap_or_default();
+        data.remove("ca.crt");
+        data
+    };
+    assert_eq!(rest(after), rest(before));
     assert_eq!(secrets.get("orders-system").await?.data, system.data);
     cluster.delete("orders").await?;
     for ordinal in 0..3 {
@@ -201,7 +212,7 @@ async fn passwords_of_a_cluster_with_one_secret_are_parted_when_nobody_mounts_th
     })
     .await?;
     let left = left.data.unwrap_or_default();
-    assert_eq!(left.keys().collect::<Vec<_>>(), ["database", "host", "password", "port", "user"]);
+    assert_eq!(left.keys().collect::<Vec<_>>(), ["ca.crt", "database", "host", "password", "port", "user"]);
     assert_eq!((left["password"].0.as_slice(), left["host"].0.as_slice()), (&b"a"[..], &b"h"[..]));
     cluster.stop().await
 }
