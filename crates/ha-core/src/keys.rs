@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `settings` | [`Settings`](crate::Settings) | the manager |
 //! | `topology` | [`Topology`](crate::Topology) | the manager, by compare-and-swap |
+//! | `operation` | what people asked for last, and what became of it | the manager |
 //! | `health/<instance>` | [`Report`](crate::Report), under a lease | the instance's agent |
 //!
 //! The manager is elected by `/stanchion/manager`.
@@ -30,6 +31,11 @@ pub fn settings(of: &ClusterName) -> String {
 /// Returns the key of the topology.
 pub fn topology(of: &ClusterName) -> String {
     format!("{}topology", cluster(of))
+}
+
+/// Returns the key of what people asked for last.
+pub fn operation(of: &ClusterName) -> String {
+    format!("{}operation", cluster(of))
 }
 
 /// Returns what the keys of all reports begin with.

@@ -56,6 +56,8 @@ pub(crate) struct Conductor {
 enum Look {
     /// Something was written: look again at once.
     Wrote,
+    /// Something is to be written that was not known before: look again at once.
+    Again,
     /// Nothing is to be done before something changes.
     Settled(Duration),
 }
@@ -84,7 +86,7 @@ impl Conductor {
     pub(crate) async fn run(mut self, waker: Arc<Notify>) {
         loop {
             let pause = match self.look().await {
-                Ok(Look::Wrote) => continue,
+                Ok(Look::Wrote | Look::Again) => continue,
                 Ok(Look::Settled(pause)) => pause,
                 Err(error) => {
                     tracing::warn!(cluster = %self.name, error = &error as &dyn Error, "cannot write what was decided");
@@ -115,7 +117,14 @@ impl Conductor {
             return self.write(&Topology::forming(), 0).await;
         };
         if let Some(valid) = valid {
-            self.asked.look(object, valid, wall());
+            self.asked.look(object, valid, entry.operation.as_ref(), wall());
+        }
+        if let Some(record) = self.asked.unnoted() {
+            let Shared { store, office, .. } = &self.shared;
+            if write::operation(store.as_ref(), office, &self.name, &record).await?.is_none() {
+                return Ok(Look::Settled(PAUSE));
+            }
+            self.asked.noted();
         }
         let pods = self.pods(&wanted, &entry, topology);
         let operation = self.asked.current().cloned();
@@ -154,8 +163,14 @@ impl Conductor {
             Some(next) => {
                 let revision = *revision;
                 self.tell(topology, &next);
-                self.write(&next, revision).await
+                let written = self.write(&next, revision).await;
+                if !matches!(written, Ok(Look::Wrote)) {
+                    self.asked.retract();
+                }
+                written
             }
+            // What became of it is to stand in the store.
+            None if self.asked.unnoted().is_some() => Ok(Look::Again),
             None => Ok(Look::Settled(pause)),
         }
     }

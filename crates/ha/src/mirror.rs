@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::place::Place;
+use crate::operation::Record;
 
 mod place;
 
@@ -34,6 +35,8 @@ pub(crate) struct Entry {
     pub(crate) topology: Option<(Topology, i64)>,
     /// The settings.
     pub(crate) settings: Option<Settings>,
+    /// What people asked for last.
+    pub(crate) operation: Option<Record>,
     /// The newest reports.
     pub(crate) reports: BTreeMap<InstanceName, Seen>,
 }
@@ -197,6 +200,10 @@ impl Inner {
                 Ok(settings) => entry.settings = Some(settings),
                 Err(error) => unreadable(error),
             },
+            Place::Operation => match serde_json::from_slice(&kv.value) {
+                Ok(record) => entry.operation = Some(record),
+                Err(error) => unreadable(error),
+            },
             Place::Report(name) => match serde_json::from_slice::<Report>(&kv.value) {
                 Ok(report) => {
                     entry.reports.insert(name, Seen { report, at: now, wall: wall() });
@@ -213,6 +220,7 @@ impl Inner {
         match place {
             Place::Topology => entry.topology = None,
             Place::Settings => entry.settings = None,
+            Place::Operation => entry.operation = None,
             // A report goes with its lease. What was said last stays true of the past, and its age tells the rest.
             Place::Report(_) => {}
         }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::election::Office;
+use crate::operation::Record;
 
 /// How long a write may take.
 const CALL: Duration = Duration::from_secs(2);
@@ -73,6 +74,21 @@ pub(crate) async fn settings(
         source,
     })?;
     put(store, "settings", cluster, vec![office.held()], keys::settings(cluster), value).await
+}
+
+/// Writes what people asked for, and what became of it; returns none if somebody else is elected.
+pub(crate) async fn operation(
+    store: &dyn KeyValueStore,
+    office: &Office,
+    cluster: &ClusterName,
+    record: &Record,
+) -> Result<Option<i64>, WriteError> {
+    let value = serde_json::to_vec(record).map_err(|source| WriteError::Json {
+        what: "operation",
+        cluster: cluster.clone(),
+        source,
+    })?;
+    put(store, "operation", cluster, vec![office.held()], keys::operation(cluster), value).await
 }
 
 async fn put(

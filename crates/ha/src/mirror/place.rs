@@ -7,6 +7,7 @@ use stanchion_ha_core::{ClusterName, InstanceName, keys};
 pub(super) enum Place {
     Topology,
     Settings,
+    Operation,
     Report(InstanceName),
 }
 
@@ -19,6 +20,7 @@ impl Place {
         let place = match parts.next()? {
             "topology" => Self::Topology,
             "settings" => Self::Settings,
+            "operation" => Self::Operation,
             other => Self::Report(InstanceName::new(other.strip_prefix("health/")?).ok()?),
         };
         Some((cluster, place))

@@ -9,6 +9,7 @@ fn keys_are_read_as_they_are_written() {
     let of = |key: String| Place::of(key.as_bytes());
     assert_eq!(of(keys::topology(&cluster)), Some((cluster.clone(), Place::Topology)));
     assert_eq!(of(keys::settings(&cluster)), Some((cluster.clone(), Place::Settings)));
+    assert_eq!(of(keys::operation(&cluster)), Some((cluster.clone(), Place::Operation)));
     assert_eq!(of(keys::report(&cluster, &instance)), Some((cluster.clone(), Place::Report(instance))));
     for other in [
         keys::MANAGER,
