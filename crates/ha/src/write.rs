@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use stanchion_ha_core::{ClusterName, Settings, Topology, keys};
 use stanchion_store::KeyValueStore;
 use stanchion_store::core::{Compare, CompareResult, KeyRange, Op, Put, StoreError, Test, Txn};
@@ -53,12 +54,7 @@ pub(crate) async fn topology(
         test: Test::Modified(revision),
         result: CompareResult::Equal,
     };
-    let value = serde_json::to_vec(topology).map_err(|source| WriteError::Json {
-        what: "topology",
-        cluster: cluster.clone(),
-        source,
-    })?;
-    put(store, "topology", cluster, vec![office.held(), unchanged], key, value).await
+    put(store, "topology", cluster, vec![office.held(), unchanged], key, topology).await
 }
 
 /// Writes the settings.
@@ -68,12 +64,7 @@ pub(crate) async fn settings(
     cluster: &ClusterName,
     settings: &Settings,
 ) -> Result<Option<i64>, WriteError> {
-    let value = serde_json::to_vec(settings).map_err(|source| WriteError::Json {
-        what: "settings",
-        cluster: cluster.clone(),
-        source,
-    })?;
-    put(store, "settings", cluster, vec![office.held()], keys::settings(cluster), value).await
+    put(store, "settings", cluster, vec![office.held()], keys::settings(cluster), settings).await
 }
 
 /// Writes what people asked for, and what became of it; returns none if somebody else is elected.
@@ -83,12 +74,7 @@ pub(crate) async fn operation(
     cluster: &ClusterName,
     record: &Record,
 ) -> Result<Option<i64>, WriteError> {
-    let value = serde_json::to_vec(record).map_err(|source| WriteError::Json {
-        what: "operation",
-        cluster: cluster.clone(),
-        source,
-    })?;
-    put(store, "operation", cluster, vec![office.held()], keys::operation(cluster), value).await
+    put(store, "operation", cluster, vec![office.held()], keys::operation(cluster), record).await
 }
 
 async fn put(
@@ -97,8 +83,13 @@ async fn put(
     cluster: &ClusterName,
     compares: Vec<Compare>,
     key: String,
-    value: Vec<u8>,
+    value: &impl Serialize,
 ) -> Result<Option<i64>, WriteError> {
+    let value = serde_json::to_vec(value).map_err(|source| WriteError::Json {
+        what,
+        cluster: cluster.clone(),
+        source,
+    })?;
     let put = Put { key: key.into(), value: value.into(), ..Put::default() };
     let txn = Txn { compares, success: vec![Op::Put(put)], failure: Vec::new() };
     let answer = timeout(CALL, store.txn(txn))
